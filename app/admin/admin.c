@@ -1,0 +1,126 @@
+#include "admin/admin.h"
+
+#include "base/clock.h"
+
+#include <inttypes.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#ifndef ATELIER_COMMIT
+#define ATELIER_COMMIT "unknown"
+#endif
+#ifndef ATELIER_VERSION
+#define ATELIER_VERSION "0"
+#endif
+
+/* ---- facts ---------------------------------------------------------------------------------- */
+
+/* Since the newest proof; since the start if there was none. */
+static int64_t unproven_us(const struct admin *a)
+{
+    int64_t proved = cache_proved_us(a->cache);
+    return clock_us() - (proved ? proved : a->started_us);
+}
+
+static bool is_ready(const struct admin *a)
+{
+    return cache_was_complete(a->cache) && !server_is_draining(a->server);
+}
+
+static uint64_t resident_bytes(void)
+{
+    unsigned long long pages = 0;
+    FILE *f = fopen("/proc/self/statm", "re");
+    if (f) {
+        if (fscanf(f, "%*u %llu", &pages) != 1) {
+            pages = 0;
+        }
+        fclose(f);
+    }
+    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+/* ---- answers -------------------------------------------------------------------------------- */
+
+static int healthz(void *context, struct text *out)
+{
+    (void)context;
+    text_str(out, "ok\n");
+    return 200;
+}
+
+static int readyz(void *context, struct text *out)
+{
+    const struct admin *a = context;
+    if (is_ready(a)) {
+        text_str(out, "ready\n");
+        return 200;
+    }
+    text_str(out, server_is_draining(a->server) ? "draining\n" : "loading the catalogue\n");
+    return 503;
+}
+
+static void gauge(struct text *out, const char *name, const char *help, double value)
+{
+    metric_print_header(out, name, METRIC_GAUGE, help);
+    text_printf(out, "%s %.6g\n", name, value);
+}
+
+static int metrics(void *context, struct text *out)
+{
+    const struct admin *a = context;
+    const void *refresh = refresher_metrics(a->refresher);
+    metric_print_header(out, "atelier_build_info", METRIC_GAUGE, "What is running");
+    text_printf(out, "atelier_build_info{version=\"%s\",commit=\"%s\"} 1\n", ATELIER_VERSION, ATELIER_COMMIT);
+    gauge(out, "atelier_ready", "1 when /readyz is 200", is_ready(a));
+    gauge(out, "atelier_uptime_seconds", "Since the start", (double)(clock_us() - a->started_us) / 1e6);
+    gauge(out, "atelier_resident_bytes", "Memory of the process", (double)resident_bytes());
+    gauge(out, "atelier_cache_entries", "Products in memory", (double)cache_entries(a->cache));
+    gauge(out, "atelier_cache_slots", "Slots of the cache, with those for products that do not exist",
+          (double)cache_slots(a->cache));
+    gauge(out, "atelier_cache_bytes", "Bytes of entries, with all documents in all codings",
+          (double)cache_bytes(a->cache));
+    gauge(out, "atelier_feed_unproven_seconds", "Age of the newest proof that nothing newer is in Postgres",
+          (double)unproven_us(a) / 1e6);
+    metrics_print(out, refresh_metric_rows, refresh_metric_row_count, &refresh, 1);
+    server_print_metrics(a->server, out);
+    return 200;
+}
+
+static void print_feed(const struct admin *a, struct text *out)
+{
+    const struct refresh_metrics *m = refresher_metrics(a->refresher);
+    int64_t unproven = unproven_us(a);
+    text_printf(out, "\"feed\":{\"connected\":%s,\"proven\":%s,\"unproven_ms\":%" PRId64 ",\"backlog\":%" PRIu64 "},",
+                metric_get(&m->connected) ? "true" : "false", unproven <= a->unproven_after_ms * 1000 ? "true" : "false",
+                unproven / 1000, metric_get(&m->backlog));
+    text_printf(out, "\"load\":{\"running\":%s,\"up_to_id\":%" PRIu64 ",\"completed\":%" PRIu64 "}}\n",
+                metric_get(&m->loading) ? "true" : "false", metric_get(&m->loaded_up_to), metric_get(&m->loads));
+}
+
+static int status(void *context, struct text *out)
+{
+    const struct admin *a = context;
+    text_str(out, "{\"replica\":");
+    text_json(out, a->replica, strlen(a->replica));
+    text_printf(out, ",\"version\":\"%s\",\"commit\":\"%s\",\"pid\":%d,\"uptime_s\":%" PRId64 ",\"ready\":%s,",
+                ATELIER_VERSION, ATELIER_COMMIT, (int)getpid(), (clock_us() - a->started_us) / 1000000,
+                is_ready(a) ? "true" : "false");
+    text_printf(out, "\"draining\":%s,\"workers\":%zu,\"connections\":%zu,", 
+                server_is_draining(a->server) ? "true" : "false", server_workers(a->server),
+                server_connections(a->server));
+    text_printf(out, "\"products\":%zu,\"bytes\":%zu,\"resident_bytes\":%" PRIu64 ",", cache_entries(a->cache),
+                cache_bytes(a->cache), resident_bytes());
+    print_feed(a, out);
+    return 200;
+}
+
+const struct operations_route admin_routes[] = {
+    {"/healthz", "text/plain; charset=utf-8", healthz},
+    {"/readyz", "text/plain; charset=utf-8", readyz},
+    {"/metrics", "text/plain; version=0.0.4; charset=utf-8", metrics},
+    {"/status", "application/json", status},
+};
+const size_t admin_route_count = sizeof admin_routes / sizeof *admin_routes;

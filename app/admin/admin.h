@@ -1,0 +1,18 @@
+/* What the operations port says: health, readiness, metrics and status. It only reads; it runs on the
+ * operations thread. */
+#pragma once
+#include "refresh/refresher.h"
+#include "serve/server.h"
+
+struct admin {
+    const char *replica;
+    int64_t unproven_after_ms;
+    int64_t started_us; /* clock_us */
+    struct cache *cache;
+    const struct refresher *refresher;
+    const struct server *server; /* set before it starts */
+};
+
+/* The context of each is a struct admin. */
+extern const struct operations_route admin_routes[];
+extern const size_t admin_route_count;

@@ -1,0 +1,99 @@
+/* The cache: where the read path and the write path meet. ck_hs holds one slot per product; the
+ * slot points at one immutable entry. One thread writes (the refresher); any number read, without a
+ * lock and without writing to anything shared.
+ *
+ * What always holds
+ *  - An entry is never changed once it is published, and lives while a guard that saw it is entered.
+ *  - A reader may show an entry as fresh if its stamp is ≥ the slot's mark and ≥ the floor.
+ *  - The writer marks before it moves `applied`; a reader reads applied, then the mark, then the entry.
+ *    So whoever was told "version V is applied" sees every mark of V, and with it knows what is too old.
+ *  - A product is in the id index only while its slot has an entry that exists: inserted entry first,
+ *    then index; deleted index first, then entry. */
+#pragma once
+#include "base/error.h"
+#include "cache/entry.h"
+#include "cache/guard.h"
+#include "cache/id_index.h"
+#include "cache/snapshot.h"
+
+struct cache;
+
+struct slot {
+    /* fixed */
+    int64_t id;
+    /* shared: written by the refresher */
+    _Atomic(struct entry *) entry; /* NULL: not read from Postgres yet */
+    _Atomic stamp mark;            /* of the log read that last named the product */
+    /* shared: set by readers, cleared by the refresher at publish; a hint that orders refreshing */
+    _Atomic uint8_t read;
+    /* owned by the refresher */
+    uint8_t queue;              /* which queue of the change set it is in */
+    bool fetching;              /* a fetch that will answer for its mark is under way */
+    struct slot *next, *before; /* in that queue */
+    ck_epoch_entry_t reclaim;
+};
+
+/* What the replica has applied: made by the refresher for each log read that found something new. */
+struct applied {
+    stamp stamp;
+    uint64_t era;             /* the number that is shown, the same on every replica */
+    struct snapshot snapshot; /* transactions that it sees are all applied or marked */
+    ck_epoch_entry_t reclaim;
+};
+
+/* What a reader finds. */
+struct found {
+    const struct entry *entry; /* NULL: not in memory */
+    bool marked;               /* there is an entry, but a change that it lacks has been announced */
+    bool absent;               /* the catalogue is known to have no such product; entry may be NULL */
+};
+
+/* ---- set-up and tear-down: no other thread runs ---- */
+MUST_CHECK bool cache_new(struct cache **out, size_t expected_products, struct error *e);
+void cache_free(struct cache **cache);
+
+/* ---- readers: inside a guard ---- */
+struct found cache_get(const struct guard *g, int64_t id);
+const struct id_root *cache_ids(const struct guard *g);         /* NULL: empty */
+const struct applied *cache_applied(const struct guard *g);     /* NULL: nothing yet */
+
+/* ---- readers: any thread, no guard needed ---- */
+bool cache_is_complete(const struct cache *c);      /* every product of the catalogue is in memory: what has no slot does
+                                                     * not exist, and the id index is right */
+bool cache_was_complete(const struct cache *c);     /* … or has been once: lists can be answered */
+int64_t cache_proved_us(const struct cache *c);     /* clock_us when the newest log read was sent; 0: never */
+size_t cache_entries(const struct cache *c);        /* products that exist */
+size_t cache_bytes(const struct cache *c);          /* of entries, without allocator overhead */
+size_t cache_slots(const struct cache *c);
+
+/* ---- the refresher ---- */
+enum { PUBLISH_MAX = 256 };
+
+enum publish_result {
+    PUBLISH_DONE,
+    PUBLISH_OLD,   /* the slot has something as new or newer: dropped */
+    PUBLISH_AGAIN, /* a newer change was announced meanwhile: dropped, fetch again */
+    PUBLISH_NO_MEMORY,
+};
+
+/* The slot of a product, made if there is none; NULL: no memory. */
+struct slot *cache_slot(struct cache *c, int64_t id, bool create);
+/* Announces that the product changed: entries with an older stamp are no longer fresh. */
+void cache_mark(struct slot *slot, stamp s);
+/* Announces that everything may have changed, also which products there are: no longer complete. */
+void cache_mark_all(struct cache *c, stamp s);
+stamp cache_floor(const struct cache *c);
+/* After all marks of a log read. Takes `a`. */
+void cache_set_applied(struct cache *c, struct applied **a);
+void cache_set_proved(struct cache *c, int64_t clock_us);
+void cache_set_complete(struct cache *c);
+/* Takes at most PUBLISH_MAX entries (and empties the pointers), in ascending order of id; fills one result for each.
+ * Entries must have their stamp. All appear one by one; what each shows is whole. */
+void cache_publish(struct cache *c, struct entry **entries, size_t count, enum publish_result *results);
+/* Removes a slot that says "no such product" (or nothing): the refresher has made sure that no fetch is under way. */
+void cache_forget(struct cache *c, struct slot *slot);
+const struct id_root *cache_ids_own(const struct cache *c); /* as cache_ids: the refresher needs no guard */
+/* Calls `visit` for every slot. */
+void cache_each(struct cache *c, void (*visit)(struct slot *slot, void *context), void *context);
+/* Gives back memory that no reader can see any more; often, at least every 100 ms. */
+void cache_reclaim(struct cache *c);

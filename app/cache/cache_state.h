@@ -1,0 +1,40 @@
+/* What the files of the cache share. Nobody else includes it. */
+#pragma once
+#include "cache/cache.h"
+
+#include <ck_hs.h>
+
+struct cache {
+    /* shared: read by every request */
+    _Alignas(64) ck_hs_t slots;
+    _Atomic(struct applied *) applied;
+    _Atomic(struct id_root *) ids;
+    _Atomic stamp floor;
+    _Atomic bool complete, was_complete;
+    _Alignas(64) _Atomic int64_t proved_us;
+    /* shared: for metrics */
+    _Alignas(64) _Atomic size_t entries, bytes;
+
+    /* owned by the refresher */
+    ck_epoch_record_t writer;
+    size_t removed; /* slots taken out since the table was last rebuilt */
+
+    /* shared by nature */
+    ck_epoch_t epoch;
+};
+
+/* The table's memory; map_writer says on whose behalf the running thread changes it (ck_malloc passes no context). */
+extern struct ck_malloc cache_map_memory;
+extern _Thread_local ck_epoch_record_t *cache_map_writer;
+
+unsigned long cache_hash(int64_t id);
+
+/* Give back after a grace period, on the refresher. */
+void cache_retire_entry(struct cache *c, struct entry *e);
+void cache_retire_slot(struct cache *c, struct slot *slot);
+void cache_retire_applied(struct cache *c, struct applied *a);
+/* A root of the id index and the leaves that only it used; room for it is made before the change, so that
+ * retiring cannot fail. NULL: no memory. */
+struct old_ids;
+struct old_ids *old_ids_new(void);
+void cache_retire_ids(struct cache *c, struct old_ids *old, struct id_root *root, struct id_garbage garbage);

@@ -1,0 +1,57 @@
+/* An entry: all documents of one product, rendered and compressed. Immutable once published: there
+ * is no setter. `pins` is the one word that changes, and it is about the memory, not the content.
+ *
+ * Life: entry_new (a fetcher thread) → filled → cache_publish takes it (the refresher) → readers
+ * borrow it between guard_enter and guard_leave → replaced → a grace period → freed, or, if a slow
+ * client still holds a pin, freed by the last entry_unpin. */
+#pragma once
+#include "cache/stamp.h"
+#include <ck_epoch.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum document_kind { DOCUMENT_PRODUCT, DOCUMENT_STYLES, DOCUMENT_RELATED, DOCUMENT_KINDS };
+enum coding { CODING_IDENTITY, CODING_GZIP, CODINGS };
+
+enum { HASH_HEX = 32 };
+
+struct document {
+    uint32_t offset[CODINGS]; /* into bytes */
+    uint32_t length[CODINGS];
+    char hash[HASH_HEX]; /* XXH3-128 of the identity bytes, in hexadecimal; no NUL */
+};
+
+struct entry {
+    int64_t id;
+    stamp stamp;       /* of the snapshot that it was read in; set once, before publishing */
+    bool exists;       /* false: Postgres has no such product, and there are no documents */
+    bool refused;      /* it exists, but a document is over the size limit: there are no documents */
+    uint32_t size;     /* bytes of this allocation */
+    int64_t published_us; /* clock_us when it was published */
+    struct document document[DOCUMENT_KINDS];
+    uint32_t card_length;     /* the card is this prefix of the product document, and a brace */
+    char card_hash[HASH_HEX]; /* as document.hash, of the card's bytes */
+
+    /* memory only */
+    _Atomic uint32_t pins; /* 1 for the cache, 1 for each response that still sends it */
+    ck_epoch_entry_t reclaim;
+    char bytes[];
+};
+
+/* With room for `bytes` bytes of documents; NULL when there is no memory. Any thread. */
+struct entry *entry_new(int64_t id, bool exists, size_t bytes);
+
+static inline const char *entry_bytes(const struct entry *e, enum document_kind kind, enum coding coding)
+{
+    return e->bytes + e->document[kind].offset[coding];
+}
+
+/* Keeps it after guard_leave; only inside the guard that it was got in. Any thread. */
+static inline void entry_pin(const struct entry *e)
+{
+    atomic_fetch_add_explicit(&((struct entry *)(uintptr_t)e)->pins, 1, memory_order_relaxed);
+}
+/* Any thread; the last one frees it. */
+void entry_unpin(const struct entry *e);

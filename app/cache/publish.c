@@ -1,0 +1,135 @@
+/* How entries become visible and go: the rules of cache.h, kept in one place. The refresher's. */
+#include "cache/cache_state.h"
+
+#include <stdlib.h>
+
+static void account(struct cache *c, const struct entry *e, int sign)
+{
+    if (e) {
+        atomic_fetch_add_explicit(&c->entries, (size_t)(sign * (e->exists ? 1 : 0)), memory_order_relaxed);
+        atomic_fetch_add_explicit(&c->bytes, (size_t)(sign * (int64_t)e->size), memory_order_relaxed);
+    }
+}
+
+/* Whether the rule allows it: newer than what is there, and not older than what was announced. */
+static enum publish_result judge(struct cache *c, const struct entry *e, struct slot *slot)
+{
+    if (!slot) {
+        return PUBLISH_NO_MEMORY;
+    }
+    const struct entry *old = atomic_load_explicit(&slot->entry, memory_order_relaxed);
+    stamp mark = atomic_load_explicit(&slot->mark, memory_order_relaxed);
+    if (e->stamp < mark || e->stamp < cache_floor(c)) {
+        return PUBLISH_AGAIN;
+    }
+    return old && e->stamp <= old->stamp ? PUBLISH_OLD : PUBLISH_DONE;
+}
+
+static void replace(struct cache *c, struct slot *slot, struct entry **e)
+{
+    account(c, *e, 1);
+    struct entry *old = atomic_exchange_explicit(&slot->entry, *e, memory_order_acq_rel);
+    *e = NULL;
+    atomic_store_explicit(&slot->read, 0, memory_order_relaxed);
+    account(c, old, -1);
+    if (old) {
+        cache_retire_entry(c, old);
+    }
+}
+
+/* A new root of the id index; false: no memory, nothing changed. */
+static bool change_ids(struct cache *c, const int64_t *add, size_t adds, const int64_t *remove, size_t removes)
+{
+    if (adds + removes == 0) {
+        return true;
+    }
+    struct id_garbage garbage;
+    struct id_root *old = atomic_load_explicit(&c->ids, memory_order_relaxed);
+    struct old_ids *retired = old_ids_new();
+    struct id_root *root = retired ? id_index_change(old, add, adds, remove, removes, &garbage) : NULL;
+    if (!root) {
+        free(retired);
+        return false;
+    }
+    atomic_store_explicit(&c->ids, root, memory_order_release);
+    cache_retire_ids(c, retired, old, garbage);
+    return true;
+}
+
+static bool is_listed(const struct cache *c, int64_t id)
+{
+    return id_index_has(atomic_load_explicit(&c->ids, memory_order_relaxed), id);
+}
+
+/* The first pass of cache_publish: results, and the ids that come and go. */
+static void sort_out(struct cache *c, struct entry **entries, size_t count, enum publish_result *results,
+                     struct slot **slots, int64_t *come, size_t *comes, int64_t *go, size_t *goes)
+{
+    for (size_t i = 0; i < count; i++) {
+        slots[i] = cache_slot(c, entries[i]->id, true);
+        results[i] = judge(c, entries[i], slots[i]);
+        if (results[i] != PUBLISH_DONE || entries[i]->exists == is_listed(c, entries[i]->id)) {
+            continue;
+        }
+        if (entries[i]->exists) {
+            come[(*comes)++] = entries[i]->id;
+        } else {
+            go[(*goes)++] = entries[i]->id;
+        }
+    }
+}
+
+static void fail_all(struct entry **entries, size_t count, enum publish_result *results)
+{
+    for (size_t i = 0; i < count; i++) {
+        results[i] = PUBLISH_NO_MEMORY;
+        entry_unpin(entries[i]);
+        entries[i] = NULL;
+    }
+}
+
+void cache_publish(struct cache *c, struct entry **entries, size_t count, enum publish_result *results)
+{
+    struct slot *slots[PUBLISH_MAX];
+    int64_t come[PUBLISH_MAX] = {0};
+    int64_t go[PUBLISH_MAX] = {0};
+    size_t comes = 0;
+    size_t goes = 0;
+    ENSURE(count <= PUBLISH_MAX);
+    sort_out(c, entries, count, results, slots, come, &comes, go, &goes);
+    if (!change_ids(c, NULL, 0, go, goes)) {
+        fail_all(entries, count, results);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (results[i] == PUBLISH_DONE) {
+            replace(c, slots[i], &entries[i]);
+        } else {
+            entry_unpin(entries[i]);
+            entries[i] = NULL;
+        }
+    }
+    /* Without memory for the index, lists lack the new products: the refresher loads all again when the cache is no
+     * longer complete. */
+    if (!change_ids(c, come, comes, NULL, 0)) {
+        atomic_store_explicit(&c->complete, false, memory_order_release);
+    }
+}
+
+void cache_forget(struct cache *c, struct slot *slot)
+{
+    ENSURE(!is_listed(c, slot->id) && slot->queue == 0 && !slot->fetching);
+    cache_map_writer = &c->writer;
+    ck_hs_remove(&c->slots, cache_hash(slot->id), slot);
+    struct entry *old = atomic_load_explicit(&slot->entry, memory_order_relaxed);
+    if (old) {
+        account(c, old, -1);
+        cache_retire_entry(c, old);
+    }
+    cache_retire_slot(c, slot);
+    /* Removal leaves tombstones, which only a rebuild takes out. */
+    if (++c->removed > cache_slots(c) / 4 + 1024) {
+        c->removed = 0;
+        ck_hs_rebuild(&c->slots);
+    }
+}

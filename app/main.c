@@ -1,0 +1,127 @@
+/* options → build bottom-up → run → drain. The only file that knows every folder. */
+#include "admin/admin.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "options.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+struct program {
+    struct options options;
+    struct cache *cache;
+    struct demand *demand;
+    struct refresher *refresher;
+    struct server *server;
+    struct admin admin;
+};
+
+/* Connections are files: take what the system allows. */
+static void raise_file_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+/* Signals wait for the main thread; all threads inherit the mask. */
+static void block_signals(sigset_t *waited)
+{
+    sigemptyset(waited);
+    sigaddset(waited, SIGTERM);
+    sigaddset(waited, SIGINT);
+    pthread_sigmask(SIG_BLOCK, waited, NULL);
+}
+
+static bool check_options(struct options *o, struct error *e)
+{
+    enum log_level level;
+    if (!log_level_parse(o->log_level, &level)) {
+        return error_set(e, ERROR_USAGE, "--log-level: '%s' is not debug, info, warn or error", o->log_level);
+    }
+    log_set_level(level);
+    log_set_replica(o->name);
+    if (!*o->refresh.conninfo) {
+        return error_set(e, ERROR_USAGE, "--postgres is needed: a libpq URI or keyword=value string");
+    }
+    o->refresh.replica = o->name;
+    return true;
+}
+
+static bool build(struct program *p, struct error *e)
+{
+    struct options *o = &p->options;
+    if (!cache_new(&p->cache, (size_t)o->expected_products, e) || !demand_new(&p->demand, e) ||
+        !refresher_new(&p->refresher, &o->refresh, p->cache, p->demand, e)) {
+        return false;
+    }
+    p->admin = (struct admin){.replica = o->name, .unproven_after_ms = o->serve.unproven_after_ms,
+                              .started_us = clock_us(), .cache = p->cache, .refresher = p->refresher};
+    if (!server_new(&p->server, &o->serve, p->cache, p->demand, admin_routes, admin_route_count, &p->admin, e)) {
+        return false;
+    }
+    p->admin.server = p->server;
+    return true;
+}
+
+static bool run(struct program *p, const sigset_t *waited, struct error *e)
+{
+    int signal;
+    if (!refresher_start(p->refresher, e) || !server_start(p->server, e)) {
+        return false;
+    }
+    log_info("started", LOG_STR("listen", p->options.serve.listen), LOG_STR("tls", p->options.serve.listen_tls),
+             LOG_STR("operations", p->options.serve.listen_operations), LOG_INT("workers", server_workers(p->server)));
+    sigwait(waited, &signal);
+    log_info("draining", LOG_STR("signal", strsignal(signal)));
+    size_t cut = server_drain(p->server, clock_us() + p->options.drain_timeout_ms * 1000);
+    log_info("stopped", LOG_INT("connections_cut", cut));
+    return true;
+}
+
+/* In reverse order of build. */
+static void tear_down(struct program *p)
+{
+    refresher_free(&p->refresher);
+    server_free(&p->server);
+    demand_free(&p->demand);
+    cache_free(&p->cache);
+}
+
+static int fail(const struct error *e)
+{
+    fprintf(stderr, "atelierd: %s\n", e->text);
+    return e->code == ERROR_USAGE ? 2 : 1;
+}
+
+int main(int argc, char **argv)
+{
+    static struct program p;
+    struct option_rest rest;
+    struct error e = {0};
+    sigset_t waited;
+    if (!options_parse(&atelierd_options, &p.options, argc, argv, &rest, &e)) {
+        return fail(&e);
+    }
+    if (rest.help || rest.reference) {
+        (rest.help ? options_print_help : options_print_reference)(&atelierd_options);
+        return 0;
+    }
+    if (rest.count > 0) {
+        error_set(&e, ERROR_USAGE, "'%s' is not an option; --help lists them", rest.words[0]);
+        return fail(&e);
+    }
+    raise_file_limit();
+    block_signals(&waited);
+    if (!check_options(&p.options, &e) || !build(&p, &e) || !run(&p, &waited, &e)) {
+        int code = fail(&e);
+        _Exit(code); /* threads may run */
+    }
+    tear_down(&p);
+    return 0;
+}

@@ -1,0 +1,16 @@
+/* All options of atelierd: one table, which the parser, --help and the reference share. */
+#pragma once
+#include "base/option.h"
+#include "refresh/refresher.h"
+#include "serve/server.h"
+
+struct options {
+    const char *name;
+    const char *log_level;
+    int64_t expected_products;
+    int64_t drain_timeout_ms;
+    struct refresher_options refresh;
+    struct server_options serve;
+};
+
+extern const struct option_table atelierd_options;

@@ -1,0 +1,35 @@
+/* The change feed: what changed in Postgres, from the change log. A notification only wakes us; the
+ * log is the truth. The feed keeps the snapshot of its last read (S0) and reads what became visible
+ * since, so that late commits, gaps and rollbacks need no care (PgQ's method).
+ *
+ * One connection, outside of any transaction; used by the refresher only. */
+#pragma once
+#include "cache/snapshot.h"
+#include "refresh/pg.h"
+
+/* What a crash may hand out again: after the feed connection was lost, the log is read this many transactions back. */
+enum { OVER_READ = 65536 };
+
+struct change_feed {
+    struct pg pg;
+    struct snapshot last; /* S0; xmax 0: none yet */
+    bool fresh;           /* connected since the last read: over-read */
+};
+
+struct changes {
+    struct snapshot snapshot; /* of this read */
+    bool everything;          /* TRUNCATE, a swapped catalogue, or the log no longer reaches back to S0 */
+    int64_t *ids;             /* changed products, perhaps with repeats; malloc'ed */
+    size_t count;
+    int64_t sent_us;          /* clock_us when the read was sent: all that was committed before it is in it */
+};
+
+/* Connects and listens. */
+MUST_CHECK bool feed_open(struct change_feed *feed, struct error *e);
+/* At most `limit` ids; more are reported as `everything`. Any failure closes the connection and keeps S0.
+ * The caller frees what it got with changes_fini. */
+MUST_CHECK bool feed_read(struct change_feed *feed, size_t limit, struct changes *out, struct error *e);
+void changes_fini(struct changes *c);
+/* Takes in what has arrived; how many notifications; -1: the connection broke and was closed. Never waits. */
+int feed_notifications(struct change_feed *feed);
+void feed_fini(struct change_feed *feed);

@@ -1,0 +1,57 @@
+/* Fetchers: threads that read products from Postgres and make entries of them. The refresher gives
+ * them fetches and takes them back done; it alone publishes. Each has one connection of its own.
+ *
+ * A fetch is one statement, or one REPEATABLE READ transaction that first locks the tables against
+ * TRUNCATE; so all that it brings was true at one moment, and has one stamp. */
+#pragma once
+#include "cache/entry.h"
+#include "refresh/pg.h"
+
+enum { FETCH_IDS_MAX = 256 };
+
+enum fetch_kind {
+    FETCH_IDS,   /* the products in ids */
+    FETCH_SLICE, /* the next `slice` products after `after` */
+    FETCH_PRUNE, /* has the change log forget what is older than prune_seconds */
+    FETCH_KINDS
+};
+
+struct fetch {
+    /* what is asked: set by the refresher */
+    enum fetch_kind kind;
+    uint64_t life;      /* of the feed connection: an answer from an older one is dropped */
+    struct era era;     /* all connections of a replica must be in one era */
+    uint32_t era_index; /* for stamps */
+    size_t count;       /* FETCH_IDS: how many, ascending, no repeats */
+    int64_t ids[FETCH_IDS_MAX];
+    int64_t after, slice, prune_seconds;
+
+    /* the answer: set by the fetcher */
+    bool ok;
+    struct error error;
+    stamp stamp;
+    struct entry **entries; /* by id; for FETCH_IDS one for each id asked for; malloc'ed, fetch_free frees what is left */
+    size_t entry_count;
+    int64_t up_to; /* FETCH_SLICE: all products with after < id ≤ up_to are in entries; INT64_MAX: no more follow */
+    int64_t pruned;
+
+    struct fetch *next; /* in the pool's queues */
+};
+
+struct fetch *fetch_new(enum fetch_kind kind); /* NULL: no memory */
+void fetch_free(struct fetch **fetch);
+
+struct fetch_options {
+    struct pg_options pg;
+    size_t threads;      /* ≥ 2: the first one never takes slices, so that a change never waits behind one */
+    size_t document_max; /* bytes */
+};
+
+struct fetch_pool;
+MUST_CHECK bool fetch_pool_new(struct fetch_pool **out, const struct fetch_options *options, struct error *e);
+void fetch_pool_free(struct fetch_pool **pool); /* waits for the threads; options.pg.stop_fd must be readable */
+
+/* ---- the refresher ---- */
+void fetch_submit(struct fetch_pool *pool, struct fetch **fetch); /* takes it */
+struct fetch *fetch_take_done(struct fetch_pool *pool);          /* NULL: none */
+int fetch_done_fd(const struct fetch_pool *pool);                /* readable when one is done */

@@ -1,0 +1,177 @@
+/* Following the feed: what it says becomes marks, then `applied`, then the proof of freshness, in
+ * this order. What was known in an earlier life of Postgres is kept apart by the era in each stamp. */
+#include "refresh/refresher_state.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <stdlib.h>
+
+static stamp stamp_of(const struct refresher *r, const struct snapshot *s)
+{
+    return stamp_make(r->era_index, snapshot_version(s));
+}
+
+static void mark_everything(struct refresher *r, stamp s, const char *why)
+{
+    metric_add(&r->metrics.everything, 1);
+    log_info("everything_marked", LOG_STR("why", why));
+    cache_mark_all(r->cache, s);
+    load_start(r);
+}
+
+static void mark_product(struct refresher *r, int64_t id, stamp s)
+{
+    struct slot *slot = cache_slot(r->cache, id, true);
+    if (!slot) {
+        /* A change that cannot be noted must not be lost: the whole catalogue takes its place. */
+        mark_everything(r, s, "no memory for a slot");
+        return;
+    }
+    cache_mark(slot, s);
+    refresher_want(r, slot, refresher_urgency(slot));
+}
+
+struct remark {
+    struct refresher *r;
+    stamp stamp;
+    int64_t since_us;
+};
+
+/* A crash can take back what was committed and read a moment ago. */
+static void remark_recent(struct slot *slot, void *context)
+{
+    struct remark *m = context;
+    const struct entry *e = atomic_load_explicit(&slot->entry, memory_order_relaxed);
+    if (e && e->published_us >= m->since_us) {
+        cache_mark(slot, m->stamp);
+        refresher_want(m->r, slot, refresher_urgency(slot));
+    }
+}
+
+static void apply(struct refresher *r, const struct changes *c)
+{
+    struct applied *a = malloc(sizeof *a);
+    if (!a || !snapshot_copy(&c->snapshot, &a->snapshot)) {
+        free(a); /* the marks hold; the version moves with the next read */
+        return;
+    }
+    a->stamp = stamp_of(r, &c->snapshot);
+    a->era = r->era.number;
+    cache_set_applied(r->cache, &a);
+}
+
+/* Marks, then applied, then proof: the order that readers rely on. */
+static void take_changes(struct refresher *r, const struct changes *c, bool reconnected, bool moved)
+{
+    stamp s = stamp_of(r, &c->snapshot);
+    if (c->everything) {
+        mark_everything(r, s, "announced by the change log");
+    }
+    for (size_t i = 0; i < c->count && !c->everything; i++) {
+        mark_product(r, c->ids[i], s);
+    }
+    if (reconnected) {
+        struct remark m = {.r = r, .stamp = s, .since_us = c->sent_us - RECENT_US};
+        cache_each(r->cache, remark_recent, &m);
+    }
+    metric_add(&r->metrics.changes, c->count);
+    metric_add(&r->metrics.log_reads, 1);
+    if (moved) {
+        apply(r, c);
+    }
+    cache_set_proved(r->cache, c->sent_us);
+}
+
+static void feed_lost(struct refresher *r, const struct error *e)
+{
+    metric_set(&r->metrics.connected, 0);
+    r->retry_us = clock_us() + (r->options.reconnect_max_ms / 5 + refresher_jitter(r, r->options.reconnect_max_ms * 4 / 5)) * 1000;
+    /* Once a second is enough to say that Postgres is away. */
+    if (e->code != ERROR_STOPPED && clock_us() - r->announced_us > 1000000) {
+        r->announced_us = clock_us();
+        log_warn("feed_lost", LOG_STR("error", e->text));
+    }
+}
+
+static bool same_snapshot(const struct snapshot *a, const struct snapshot *b)
+{
+    return a->xmin == b->xmin && a->xmax == b->xmax && a->running == b->running;
+}
+
+static void read_log(struct refresher *r)
+{
+    struct changes c;
+    struct error e = {0};
+    bool reconnected = r->feed.fresh && r->feed.last.xmax != 0;
+    struct snapshot before = {.xmin = r->feed.last.xmin, .xmax = r->feed.last.xmax, .running = r->feed.last.running};
+    if (!feed_read(&r->feed, (size_t)r->options.change_set_limit, &c, &e)) {
+        metric_add(&r->metrics.log_read_failures, 1);
+        feed_lost(r, &e);
+        return;
+    }
+    r->next_read_us = c.sent_us + r->options.poll_ms * 1000;
+    if (snapshot_version(&c.snapshot) + (reconnected ? OVER_READ : 0) < snapshot_version(&before)) {
+        /* Versions never run backwards within one life, nor further than the over-read after a crash: this Postgres
+         * came back with less than was read from it. */
+        r->era_index++;
+        c.everything = true;
+    }
+    take_changes(r, &c, reconnected, reconnected || !same_snapshot(&before, &c.snapshot));
+    changes_fini(&c);
+}
+
+/* A new life of Postgres: older versions refuse nothing any more. */
+static void enter_era(struct refresher *r)
+{
+    const struct era *now = &r->feed.pg.era;
+    bool first = r->era.number == 0;
+    bool other = !first && (r->era.system != now->system || r->era.timeline != now->timeline);
+    if (r->era.number != now->number) {
+        r->era_index++;
+        metric_add(&r->metrics.eras, 1);
+    }
+    r->era = *now;
+    if (other) {
+        mark_everything(r, stamp_make(r->era_index, 0), "another cluster or timeline");
+        snapshot_fini(&r->feed.last); /* its transaction numbers mean nothing here */
+    }
+    if (first) {
+        load_start(r);
+    }
+}
+
+static void connect_feed(struct refresher *r)
+{
+    struct error e = {0};
+    if (!feed_open(&r->feed, &e)) {
+        feed_lost(r, &e);
+        return;
+    }
+    r->life++;
+    metric_set(&r->metrics.connected, 1);
+    metric_add(&r->metrics.reconnects, r->life > 1);
+    enter_era(r);
+    log_info("feed_connected", LOG_INT("era", r->era.number), LOG_INT("life", r->life));
+    read_log(r);
+}
+
+void follow_feed(struct refresher *r)
+{
+    if (!r->feed.pg.connection) {
+        if (clock_us() >= r->retry_us) {
+            connect_feed(r);
+        }
+        return;
+    }
+    int heard = feed_notifications(&r->feed);
+    if (heard < 0) {
+        struct error e = {.code = ERROR_POSTGRES, .text = "Postgres (feed): the connection broke"};
+        feed_lost(r, &e);
+        return;
+    }
+    metric_add(&r->metrics.notifications, (uint64_t)heard);
+    if (heard > 0 || clock_us() >= r->next_read_us) {
+        read_log(r);
+    }
+}

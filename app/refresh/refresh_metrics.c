@@ -1,0 +1,31 @@
+/* The write path's metrics, one row each. */
+#include "refresh/refresher.h"
+
+#define COUNTER(field, name, help) {"atelier_" name, NULL, METRIC_COUNTER, offsetof(struct refresh_metrics, field), help}
+#define GAUGE(field, name, help) {"atelier_" name, NULL, METRIC_GAUGE, offsetof(struct refresh_metrics, field), help}
+
+const struct metric_row refresh_metric_rows[] = {
+    GAUGE(connected, "feed_connected", "1 while the change feed is connected to Postgres"),
+    COUNTER(log_reads, "feed_log_reads_total", "Reads of the change log"),
+    COUNTER(log_read_failures, "feed_log_read_failures_total", "Reads of the change log that failed"),
+    COUNTER(notifications, "feed_notifications_total", "Notifications received"),
+    COUNTER(changes, "feed_changes_total", "Changed products read from the change log"),
+    COUNTER(everything, "feed_everything_total", "Times that everything was announced to have changed"),
+    COUNTER(reconnects, "feed_reconnects_total", "Times that the feed was connected again after a loss"),
+    COUNTER(eras, "feed_eras_total", "Lives of Postgres seen by this replica"),
+    COUNTER(pruned, "feed_pruned_total", "Change log rows that this replica had pruned"),
+    GAUGE(backlog, "refresh_backlog", "Changed products that wait to be fetched"),
+    COUNTER(fetches, "postgres_fetches_total", "Fetches of single products sent to Postgres"),
+    COUNTER(fetch_failures, "postgres_fetch_failures_total", "Fetches that failed"),
+    COUNTER(published, "refresh_published_total", "Entries published"),
+    COUNTER(absent, "refresh_absent_total", "Entries published that say that there is no such product"),
+    COUNTER(again, "refresh_again_total", "Fetched entries dropped because a newer change was announced meanwhile"),
+    COUNTER(old, "refresh_old_total", "Fetched entries dropped because the cache had something as new"),
+    COUNTER(no_memory, "refresh_no_memory_total", "Fetched entries dropped because there was no memory to publish them"),
+    COUNTER(read_throughs, "refresh_demanded_total", "Products that a request waited for"),
+    GAUGE(loading, "load_running", "1 while the whole catalogue is being loaded"),
+    COUNTER(loads, "load_completed_total", "Times that the whole catalogue was loaded"),
+    COUNTER(slices, "load_slices_total", "Slices of the catalogue loaded"),
+    GAUGE(loaded_up_to, "load_up_to_id", "The product id up to which the running or last load has come"),
+};
+const size_t refresh_metric_row_count = sizeof refresh_metric_rows / sizeof *refresh_metric_rows;

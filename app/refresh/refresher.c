@@ -1,0 +1,190 @@
+/* The refresher's loop and life. The rest of it: follow.c, supply.c, load.c. */
+#include "refresh/refresher_state.h"
+
+#include "base/clock.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+int64_t refresher_jitter(struct refresher *r, int64_t upto)
+{
+    r->random = r->random * UINT64_C(6364136223846793005) + 1442695040888963407u;
+    return upto > 0 ? (int64_t)((r->random >> 33) % (uint64_t)upto) : 0;
+}
+
+bool refresher_is_stale(const struct refresher *r, struct slot *slot)
+{
+    const struct entry *e = atomic_load_explicit(&slot->entry, memory_order_relaxed);
+    stamp mark = atomic_load_explicit(&slot->mark, memory_order_relaxed);
+    return !e || e->stamp < mark || e->stamp < cache_floor(r->cache);
+}
+
+/* Sees to it that the product will be fetched: unless a fetch is under way, which looks again when it is back. */
+void refresher_want(struct refresher *r, struct slot *slot, enum urgency urgency)
+{
+    if (!slot->fetching && (slot->queue == URGENCY_NONE || slot->queue > urgency)) {
+        change_set_put(&r->set, slot, urgency);
+    }
+}
+
+enum urgency refresher_urgency(struct slot *slot)
+{
+    return atomic_load_explicit(&slot->read, memory_order_relaxed) ? URGENCY_READ : URGENCY_REST;
+}
+
+/* ---- demand, housekeeping, the loop --------------------------------------------------------- */
+
+static void take_wish(int64_t id, void *context)
+{
+    struct refresher *r = context;
+    struct slot *slot = cache_slot(r->cache, id, true);
+    if (slot && refresher_is_stale(r, slot)) {
+        metric_add(&r->metrics.read_throughs, slot->queue != URGENCY_WAITED);
+        atomic_store_explicit(&slot->read, 1, memory_order_relaxed);
+        refresher_want(r, slot, URGENCY_WAITED);
+    }
+}
+
+/* Slots that say "no such product" are forgotten, but never while a slice is under way: it may have
+ * read the product before it was deleted, and only the slot knows better. */
+static void forget_absent(struct refresher *r, int64_t now)
+{
+    struct slot *slot;
+    while (!r->load.slice_under_way && (slot = r->set.head[URGENCY_ABSENT])) {
+        const struct entry *e = atomic_load_explicit(&slot->entry, memory_order_relaxed);
+        if (now - e->published_us < ABSENT_MS * INT64_C(1000)) {
+            return;
+        }
+        change_set_drop(&r->set, slot);
+        if (!slot->fetching) { /* else it is looked at again when the fetch is back */
+            cache_forget(r->cache, slot);
+        }
+    }
+}
+
+static void keep_house(struct refresher *r)
+{
+    int64_t now = clock_us();
+    if (now < r->next_reclaim_us) {
+        return;
+    }
+    r->next_reclaim_us = now + RECLAIM_MS * 1000;
+    metric_set(&r->metrics.backlog, change_set_backlog(&r->set));
+    forget_absent(r, now);
+    if (cache_was_complete(r->cache) && !cache_is_complete(r->cache) && !r->load.running) {
+        load_start(r); /* publishing ran out of memory */
+    }
+    cache_reclaim(r->cache);
+}
+
+static void wait_for_work(struct refresher *r)
+{
+    int64_t now = clock_us();
+    bool connected = r->feed.pg.connection != NULL;
+    int64_t next = connected ? r->next_read_us : r->retry_us;
+    next = r->next_reclaim_us < next ? r->next_reclaim_us : next;
+    if (change_set_backlog(&r->set) > 0 && r->ids_fetches == 0 && r->fetch_retry_us > now && r->fetch_retry_us < next) {
+        next = r->fetch_retry_us;
+    }
+    int64_t left_us = next > now ? next - now : 0;
+    struct timespec limit = {.tv_sec = left_us / 1000000, .tv_nsec = left_us % 1000000 * 1000};
+    struct pollfd fds[] = {{.fd = r->stop_fd, .events = POLLIN},
+                           {.fd = demand_fd(r->demand), .events = POLLIN},
+                           {.fd = fetch_done_fd(r->pool), .events = POLLIN},
+                           {.fd = connected ? PQsocket(r->feed.pg.connection) : -1, .events = POLLIN}};
+    ppoll(fds, sizeof fds / sizeof *fds, &limit, NULL);
+}
+
+static bool is_stopping(const struct refresher *r)
+{
+    struct pollfd fd = {.fd = r->stop_fd, .events = POLLIN};
+    return poll(&fd, 1, 0) > 0;
+}
+
+static void *refresher_main(void *context)
+{
+    struct refresher *r = context;
+    pthread_setname_np(pthread_self(), "refresh");
+    while (!is_stopping(r)) {
+        follow_feed(r);
+        supply_take_done(r);
+        demand_take(r->demand, take_wish, r);
+        supply_send(r);
+        keep_house(r);
+        wait_for_work(r);
+    }
+    return NULL;
+}
+
+/* ---- life ----------------------------------------------------------------------------------- */
+
+static bool start_pool(struct refresher *r, struct error *e)
+{
+    struct fetch_options options = {.pg = r->pg, .threads = (size_t)r->options.fetchers,
+                                    .document_max = (size_t)r->options.document_max};
+    return fetch_pool_new(&r->pool, &options, e);
+}
+
+bool refresher_new(struct refresher **out, const struct refresher_options *options, struct cache *cache,
+                   struct demand *demand, struct error *e)
+{
+    struct refresher *r = calloc(1, sizeof *r);
+    if (!r) {
+        return error_set(e, ERROR_SYSTEM, "no memory for the refresher");
+    }
+    r->options = *options;
+    r->cache = cache;
+    r->demand = demand;
+    r->random = (uint64_t)clock_wall_us() ^ (uint64_t)getpid() << 32;
+    r->stop_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (r->stop_fd < 0) {
+        free(r);
+        return error_errno(e, "eventfd");
+    }
+    r->pg = (struct pg_options){.conninfo = options->conninfo, .replica = options->replica, .stop_fd = r->stop_fd,
+                                .connect_timeout_ms = options->connect_timeout_ms,
+                                .statement_timeout_ms = options->statement_timeout_ms};
+    r->feed.pg = (struct pg){.options = &r->pg, .purpose = "feed"};
+    *out = r;
+    return true;
+}
+
+bool refresher_start(struct refresher *r, struct error *e)
+{
+    if (!start_pool(r, e)) {
+        return false;
+    }
+    int failed = pthread_create(&r->thread, NULL, refresher_main, r);
+    if (failed) {
+        return error_set(e, ERROR_SYSTEM, "cannot start the refresher's thread: %s", strerror(failed));
+    }
+    r->started = true;
+    return true;
+}
+
+void refresher_free(struct refresher **refresher)
+{
+    struct refresher *r = *refresher;
+    if (!r) {
+        return;
+    }
+    uint64_t one = 1;
+    ssize_t ignored = write(r->stop_fd, &one, sizeof one);
+    (void)ignored;
+    if (r->started) {
+        pthread_join(r->thread, NULL);
+    }
+    fetch_pool_free(&r->pool);
+    feed_fini(&r->feed);
+    close(r->stop_fd);
+    free(r);
+    *refresher = NULL;
+}
+
+const struct refresh_metrics *refresher_metrics(const struct refresher *r)
+{
+    return &r->metrics;
+}

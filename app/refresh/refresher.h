@@ -1,0 +1,39 @@
+/* The refresher: the write path's one thread. It reads the change feed, marks what changed, has it
+ * fetched, publishes what came, and loads the whole catalogue at the start and whenever everything
+ * may have changed. It alone writes the cache. */
+#pragma once
+#include "base/metric.h"
+#include "cache/cache.h"
+#include "cache/demand.h"
+
+struct refresher;
+
+struct refresher_options {
+    const char *conninfo;
+    const char *replica;
+    int64_t poll_ms;              /* the log is read at least this often, whatever was heard */
+    int64_t reconnect_max_ms;     /* between two attempts */
+    int64_t connect_timeout_ms, statement_timeout_ms;
+    int64_t fetchers;             /* threads, each with a connection */
+    int64_t slice;                /* products read in one transaction while loading */
+    int64_t change_set_limit;     /* changes in one log read beyond which all is loaded again */
+    int64_t log_retention_s;
+    int64_t document_max;         /* bytes */
+};
+
+struct refresh_metrics {
+    metric log_reads, log_read_failures, changes, everything, notifications, reconnects, eras;
+    metric published, again, old, absent, no_memory, fetches, fetch_failures, slices, loads, read_throughs, pruned;
+    metric backlog, connected, loading, loaded_up_to;
+};
+
+MUST_CHECK bool refresher_new(struct refresher **out, const struct refresher_options *options, struct cache *cache,
+                              struct demand *demand, struct error *e);
+MUST_CHECK bool refresher_start(struct refresher *r, struct error *e);
+/* Stops the thread and its fetchers, waits for them, frees. */
+void refresher_free(struct refresher **refresher);
+
+/* Any thread. */
+const struct refresh_metrics *refresher_metrics(const struct refresher *r);
+extern const struct metric_row refresh_metric_rows[];
+extern const size_t refresh_metric_row_count;

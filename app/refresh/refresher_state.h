@@ -1,0 +1,77 @@
+/* What the files of the refresher share. Nobody else includes it. */
+#pragma once
+#include "refresh/change_feed.h"
+#include "refresh/change_set.h"
+#include "refresh/fetch.h"
+#include "refresh/refresher.h"
+
+#include <pthread.h>
+
+enum {
+    RECLAIM_MS = 100,
+    ABSENT_MS = 10000,       /* how long "no such product" is remembered */
+    RECENT_US = 10000000,    /* what was published so recently is read again after the feed was lost */
+    PRUNE_MS = 10000,
+    IDS_FETCHES_MAX = 2,     /* at once: more would only make each wait for the others */
+};
+
+struct refresher {
+    /* fixed */
+    struct refresher_options options;
+    struct cache *cache;
+    struct demand *demand;
+    struct fetch_pool *pool;
+    int stop_fd;
+    pthread_t thread;
+    bool started;
+
+    /* shared: read by the operations port */
+    struct refresh_metrics metrics;
+
+    /* owned by the thread: the feed */
+    struct pg_options pg;
+    struct change_feed feed;
+    struct era era;
+    uint32_t era_index;
+    uint64_t life; /* counts feed connections */
+    int64_t next_read_us, retry_us, announced_us;
+    uint64_t random;
+
+    /* owned by the thread: what is to be fetched */
+    struct change_set set;
+    size_t ids_fetches; /* under way */
+    int64_t fetch_retry_us;
+
+    /* owned by the thread: loading everything, slice by slice */
+    struct {
+        bool running, slice_under_way, again;
+        int64_t after;
+        int64_t started_us;
+    } load;
+    int64_t next_reclaim_us, next_prune_us, next_forget_us;
+    bool prune_under_way;
+};
+
+/* Sees to it that the product will be fetched, at least so urgently; a fetch that is under way looks again when it is
+ * back. */
+void refresher_want(struct refresher *r, struct slot *slot, enum urgency urgency);
+bool refresher_is_stale(const struct refresher *r, struct slot *slot);
+enum urgency refresher_urgency(struct slot *slot);
+int64_t refresher_jitter(struct refresher *r, int64_t upto);
+
+/* follow.c: the feed, marks and eras */
+void follow_feed(struct refresher *r);
+
+/* supply.c: fetches out and in, publishing */
+void supply_send(struct refresher *r);
+void supply_take_done(struct refresher *r);
+/* Takes entries in ascending order of id, any number, and decides for each slot what comes next. */
+void supply_publish(struct refresher *r, struct entry **entries, size_t count);
+void supply_failed(struct refresher *r, const struct fetch *f);
+/* Whether a fetch that is back may be published: it worked, and the feed has not been lost since. */
+bool supply_is_current(const struct refresher *r, const struct fetch *f);
+
+/* load.c: the whole catalogue, slice by slice */
+void load_start(struct refresher *r);
+void load_send(struct refresher *r);
+void load_take_done(struct refresher *r, struct fetch *f);

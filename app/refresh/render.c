@@ -1,0 +1,211 @@
+#include "refresh/render.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <yajl/yajl_gen.h>
+
+struct renderer {
+    yajl_gen json; /* prints into `into` */
+    struct text *into;
+    bool failed; /* yajl refused something: sticky until the next product */
+    struct rendered rendered;
+};
+
+static void print(void *context, const char *bytes, size_t len)
+{
+    struct renderer *r = context;
+    text_add(r->into, bytes, len);
+}
+
+bool renderer_new(struct renderer **out, struct error *e)
+{
+    struct renderer *r = calloc(1, sizeof *r);
+    yajl_gen json = r ? yajl_gen_alloc(NULL) : NULL;
+    if (!json) {
+        free(r);
+        return error_set(e, ERROR_SYSTEM, "no memory for a JSON generator");
+    }
+    yajl_gen_config(json, yajl_gen_print_callback, print, r);
+    r->json = json;
+    *out = r;
+    return true;
+}
+
+void renderer_free(struct renderer **renderer)
+{
+    struct renderer *r = *renderer;
+    if (!r) {
+        return;
+    }
+    for (int kind = 0; kind < DOCUMENT_KINDS; kind++) {
+        text_fini(&r->rendered.document[kind]);
+    }
+    yajl_gen_free(r->json);
+    free(r);
+    *renderer = NULL;
+}
+
+/* ---- values --------------------------------------------------------------------------------- */
+
+static void check(struct renderer *r, yajl_gen_status status)
+{
+    r->failed |= status != yajl_gen_status_ok;
+}
+
+static void string(struct renderer *r, struct str s)
+{
+    check(r, s.at ? yajl_gen_string(r->json, (const unsigned char *)s.at, s.len) : yajl_gen_null(r->json));
+}
+
+static void key(struct renderer *r, const char *name, size_t len)
+{
+    check(r, yajl_gen_string(r->json, (const unsigned char *)name, len));
+}
+#define KEY(r, name) key(r, "" name, sizeof name - 1)
+
+static void integer(struct renderer *r, int64_t n)
+{
+    check(r, yajl_gen_integer(r->json, n));
+}
+
+/* 64-bit ids as JSON strings: what the contract asks for in two places. */
+static void integer_string(struct renderer *r, int64_t n)
+{
+    char digits[24];
+    int len = snprintf(digits, sizeof digits, "%" PRId64, n);
+    check(r, yajl_gen_string(r->json, (unsigned char *)digits, (size_t)len));
+}
+
+#define MEMBER(r, name, value)                                                                                         \
+    do {                                                                                                               \
+        KEY(r, name);                                                                                                  \
+        value;                                                                                                         \
+    } while (0)
+
+/* ---- documents ------------------------------------------------------------------------------ */
+
+static void render_features(struct renderer *r, const struct product *p)
+{
+    check(r, yajl_gen_array_open(r->json));
+    for (size_t i = 0; i < p->feature_count; i++) {
+        check(r, yajl_gen_map_open(r->json));
+        MEMBER(r, "feature", string(r, p->features[i].feature));
+        MEMBER(r, "value", string(r, p->features[i].value));
+        check(r, yajl_gen_map_close(r->json));
+    }
+    check(r, yajl_gen_array_close(r->json));
+}
+
+/* The card's members come first, so that the card is a prefix of this document. */
+static void render_product(struct renderer *r, const struct product *p)
+{
+    check(r, yajl_gen_map_open(r->json));
+    MEMBER(r, "id", integer(r, p->id));
+    MEMBER(r, "name", string(r, p->name));
+    MEMBER(r, "slogan", string(r, p->slogan));
+    MEMBER(r, "description", string(r, p->description));
+    MEMBER(r, "category", string(r, p->category));
+    MEMBER(r, "default_price", string(r, p->default_price));
+    r->rendered.card_length = r->into->len;
+    MEMBER(r, "features", render_features(r, p));
+    check(r, yajl_gen_map_close(r->json));
+}
+
+static void render_photos(struct renderer *r, const struct style *s)
+{
+    check(r, yajl_gen_array_open(r->json));
+    for (size_t i = 0; i < s->photo_count; i++) {
+        check(r, yajl_gen_map_open(r->json));
+        MEMBER(r, "thumbnail_url", string(r, s->photos[i].thumbnail_url));
+        MEMBER(r, "url", string(r, s->photos[i].url));
+        check(r, yajl_gen_map_close(r->json));
+    }
+    check(r, yajl_gen_array_close(r->json));
+}
+
+static void render_skus(struct renderer *r, const struct style *s)
+{
+    check(r, yajl_gen_map_open(r->json));
+    for (size_t i = 0; i < s->sku_count; i++) {
+        const struct sku *sku = &s->skus[i];
+        integer_string(r, sku->id);
+        check(r, yajl_gen_map_open(r->json));
+        MEMBER(r, "quantity", check(r, yajl_gen_number(r->json, sku->quantity.at, sku->quantity.len)));
+        MEMBER(r, "size", string(r, sku->size));
+        check(r, yajl_gen_map_close(r->json));
+    }
+    check(r, yajl_gen_map_close(r->json));
+}
+
+static void render_style(struct renderer *r, const struct style *s)
+{
+    check(r, yajl_gen_map_open(r->json));
+    MEMBER(r, "style_id", integer(r, s->id));
+    MEMBER(r, "name", string(r, s->name));
+    MEMBER(r, "original_price", string(r, s->original_price));
+    MEMBER(r, "sale_price", string(r, s->sale_price));
+    MEMBER(r, "default?", check(r, yajl_gen_bool(r->json, s->is_default)));
+    MEMBER(r, "photos", render_photos(r, s));
+    MEMBER(r, "skus", render_skus(r, s));
+    check(r, yajl_gen_map_close(r->json));
+}
+
+static void render_styles(struct renderer *r, const struct product *p)
+{
+    check(r, yajl_gen_map_open(r->json));
+    MEMBER(r, "product_id", integer_string(r, p->id));
+    KEY(r, "results");
+    check(r, yajl_gen_array_open(r->json));
+    for (size_t i = 0; i < p->style_count; i++) {
+        render_style(r, &p->styles[i]);
+    }
+    check(r, yajl_gen_array_close(r->json));
+    check(r, yajl_gen_map_close(r->json));
+}
+
+/* Repeats are looked for in what came before: quadratic, but a product has a handful of related ones. */
+static bool is_repeat(const struct product *p, size_t at)
+{
+    for (size_t i = 0; i < at; i++) {
+        if (p->related[i].related_id == p->related[at].related_id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void render_related(struct renderer *r, const struct product *p)
+{
+    check(r, yajl_gen_array_open(r->json));
+    for (size_t i = 0; i < p->related_count; i++) {
+        if (p->related[i].related_id != p->id && !is_repeat(p, i)) {
+            integer(r, p->related[i].related_id);
+        }
+    }
+    check(r, yajl_gen_array_close(r->json));
+}
+
+static void (*const render_kind[DOCUMENT_KINDS])(struct renderer *, const struct product *) = {
+    [DOCUMENT_PRODUCT] = render_product,
+    [DOCUMENT_STYLES] = render_styles,
+    [DOCUMENT_RELATED] = render_related,
+};
+
+bool renderer_render(struct renderer *r, const struct product *p, const struct rendered **out, struct error *e)
+{
+    r->failed = false;
+    for (int kind = 0; kind < DOCUMENT_KINDS; kind++) {
+        r->into = &r->rendered.document[kind];
+        text_clear(r->into);
+        yajl_gen_reset(r->json, NULL);
+        render_kind[kind](r, p);
+        r->failed |= r->into->failed;
+    }
+    if (r->failed) {
+        return error_set(e, ERROR_DATA, "product %" PRId64 " could not be rendered (no memory, or a value JSON lacks)",
+                         p->id);
+    }
+    *out = &r->rendered;
+    return true;
+}

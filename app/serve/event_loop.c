@@ -1,0 +1,166 @@
+#include "serve/event_loop.h"
+
+#include "base/clock.h"
+
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { ACCEPTS_A_TURN = 16, TURN_MS = 100 };
+
+struct drain_order {
+    h2o_multithread_message_t super;
+    int64_t deadline_us;
+};
+
+/* ---- connections ---------------------------------------------------------------------------- */
+
+static void on_closed(void *context)
+{
+    struct event_loop *loop = context;
+    atomic_fetch_sub_explicit(&loop->connections, 1, memory_order_relaxed);
+}
+
+/* false: none was waiting. */
+static bool accept_one(struct loop_listener *l)
+{
+    struct event_loop *loop = l->loop;
+    h2o_socket_t *socket = h2o_evloop_socket_accept(l->socket);
+    if (!socket) {
+        return false;
+    }
+    if (atomic_load_explicit(&loop->connections, memory_order_relaxed) >= loop->connections_max) {
+        atomic_fetch_add_explicit(&loop->refused, 1, memory_order_relaxed);
+        h2o_socket_close(socket);
+        return true;
+    }
+    atomic_fetch_add_explicit(&loop->connections, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&loop->accepted, 1, memory_order_relaxed);
+    socket->on_close.cb = on_closed;
+    socket->on_close.data = loop;
+    h2o_accept(&l->accept, socket);
+    return true;
+}
+
+static void on_accept(h2o_socket_t *listener, const char *err)
+{
+    struct loop_listener *l = listener->data;
+    for (int i = 0; !err && i < ACCEPTS_A_TURN && accept_one(l); i++) {
+    }
+}
+
+/* ---- draining ------------------------------------------------------------------------------- */
+
+/* An idle HTTP/1.1 connection sees the end of input and closes; one with a request in flight is not reading, and
+ * closes after its answer. (HTTP/2 connections get GOAWAY from h2o itself.) */
+static int end_input(h2o_req_t *req, void *context)
+{
+    (void)context;
+    h2o_socket_t *socket = req->conn->callbacks->get_socket(req->conn);
+    shutdown(h2o_socket_get_fd(socket), SHUT_RD);
+    return 0;
+}
+
+static void end_idle_http1(struct event_loop *loop)
+{
+    loop->context.globalconf->http1.callbacks.foreach_request(&loop->context, end_input, NULL);
+}
+
+static void start_drain(struct event_loop *loop, int64_t deadline_us)
+{
+    if (loop->draining) {
+        return;
+    }
+    loop->draining = true;
+    loop->drain_deadline_us = deadline_us;
+    for (size_t i = 0; i < loop->listener_count; i++) {
+        /* Closing a listening socket resets the connections that wait in it: take them out first. */
+        while (accept_one(&loop->listeners[i])) {
+        }
+        h2o_socket_read_stop(loop->listeners[i].socket);
+        h2o_socket_close(loop->listeners[i].socket);
+    }
+    h2o_context_request_shutdown(&loop->context);
+}
+
+static void on_orders(h2o_multithread_receiver_t *receiver, h2o_linklist_t *messages)
+{
+    struct event_loop *loop = H2O_STRUCT_FROM_MEMBER(struct event_loop, orders, receiver);
+    while (!h2o_linklist_is_empty(messages)) {
+        struct drain_order *order = H2O_STRUCT_FROM_MEMBER(struct drain_order, super.link, messages->next);
+        h2o_linklist_unlink(&order->super.link);
+        start_drain(loop, order->deadline_us);
+        free(order);
+    }
+}
+
+static bool is_drained(struct event_loop *loop)
+{
+    if (!loop->draining) {
+        return false;
+    }
+    end_idle_http1(loop);
+    return atomic_load_explicit(&loop->connections, memory_order_relaxed) == 0 ||
+           clock_us() >= loop->drain_deadline_us;
+}
+
+void event_loop_drain(struct event_loop *loop, int64_t deadline_us)
+{
+    struct drain_order *order = h2o_mem_alloc(sizeof *order);
+    *order = (struct drain_order){.deadline_us = deadline_us};
+    h2o_multithread_send_message(&loop->orders, &order->super);
+}
+
+/* ---- life ----------------------------------------------------------------------------------- */
+
+void event_loop_init(struct event_loop *loop, const char *name, h2o_globalconf_t *config, size_t connections_max)
+{
+    loop->name = name;
+    loop->connections_max = connections_max;
+    h2o_context_init(&loop->context, h2o_evloop_create(), config);
+    h2o_multithread_register_receiver(loop->context.queue, &loop->orders, on_orders);
+}
+
+void event_loop_listen(struct event_loop *loop, int fd, h2o_globalconf_t *config, SSL_CTX *tls, bool proxy_line)
+{
+    ENSURE(loop->listener_count < LOOP_LISTENERS_MAX);
+    struct loop_listener *l = &loop->listeners[loop->listener_count++];
+    *l = (struct loop_listener){
+        .loop = loop,
+        .accept = {.ctx = &loop->context, .hosts = config->hosts, .ssl_ctx = tls, .expect_proxy_line = proxy_line},
+        .socket = h2o_evloop_socket_create(loop->context.loop, fd, H2O_SOCKET_FLAG_DONT_READ),
+    };
+    l->socket->data = l;
+    h2o_socket_read_start(l->socket, on_accept);
+}
+
+static void *loop_main(void *context)
+{
+    struct event_loop *loop = context;
+    pthread_setname_np(pthread_self(), loop->name);
+    while (!is_drained(loop)) {
+        if (loop->before_wait) {
+            loop->before_wait(loop);
+        }
+        h2o_evloop_run(loop->context.loop, TURN_MS); /* -1 on EINTR is no reason to end */
+    }
+    return NULL;
+}
+
+bool event_loop_start(struct event_loop *loop, struct error *e)
+{
+    int failed = pthread_create(&loop->thread, NULL, loop_main, loop);
+    if (failed) {
+        return error_set(e, ERROR_SYSTEM, "cannot start thread %s: %s", loop->name, strerror(failed));
+    }
+    loop->started = true;
+    return true;
+}
+
+void event_loop_join(struct event_loop *loop)
+{
+    if (loop->started) {
+        pthread_join(loop->thread, NULL);
+        loop->started = false;
+    }
+}

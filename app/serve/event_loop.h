@@ -1,0 +1,49 @@
+/* An event loop: one thread that accepts connections and speaks HTTP on them, until it is told to
+ * drain. Workers and the operations port are each one of these with another handler. */
+#pragma once
+#include "base/error.h"
+#include <h2o.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum { LOOP_LISTENERS_MAX = 8 };
+
+struct event_loop;
+
+struct loop_listener {
+    struct event_loop *loop;
+    h2o_socket_t *socket;
+    h2o_accept_ctx_t accept;
+};
+
+struct event_loop {
+    /* fixed once it runs */
+    const char *name; /* of the thread, ≤ 15 bytes */
+    size_t connections_max;
+    void (*before_wait)(struct event_loop *loop); /* may be NULL: once a turn, before it waits */
+
+    /* owned by the thread */
+    h2o_context_t context;
+    struct loop_listener listeners[LOOP_LISTENERS_MAX];
+    size_t listener_count;
+    bool draining;
+    int64_t drain_deadline_us;
+
+    /* shared */
+    pthread_t thread;
+    bool started;
+    h2o_multithread_receiver_t orders;
+    _Atomic size_t connections;
+    _Atomic uint64_t accepted, refused;
+};
+
+/* Before the thread runs; the loop must not move in memory afterwards. */
+void event_loop_init(struct event_loop *loop, const char *name, h2o_globalconf_t *config, size_t connections_max);
+/* Takes the listening socket; `tls` may be NULL. */
+void event_loop_listen(struct event_loop *loop, int fd, h2o_globalconf_t *config, SSL_CTX *tls, bool proxy_line);
+MUST_CHECK bool event_loop_start(struct event_loop *loop, struct error *e);
+/* Any thread: stop accepting (nothing that waits in a listening socket is lost), finish what is in flight, close
+ * what is idle, and end at the latest at the deadline (clock_us). */
+void event_loop_drain(struct event_loop *loop, int64_t deadline_us);
+/* Waits for the thread to end. */
+void event_loop_join(struct event_loop *loop);

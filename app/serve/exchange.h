@@ -1,0 +1,62 @@
+/* One request on its way to an answer: parse → look up → (wait →) respond. It lives on the stack of
+ * the handler, and in the request's pool when it has to wait. The worker's thread only. */
+#pragma once
+#include "serve/negotiate.h"
+#include "serve/worker.h"
+
+enum { VALIDATORS_MAX = 4, ETAG_MAX = HASH_HEX + 8 };
+
+struct exchange {
+    struct worker *worker;
+    h2o_req_t *req;
+    struct target target;
+    struct accepted_codings codings;
+    struct at_least at_least;
+    h2o_iovec_t validators[VALIDATORS_MAX]; /* If-None-Match headers */
+    size_t validator_count;
+    h2o_iovec_t request_id, traceparent; /* as sent; base NULL: none */
+    bool head;
+};
+
+enum answer_kind { ANSWER_BODY, ANSWER_PROBLEM, ANSWER_WAIT };
+
+/* What was found. The body is in the request's pool or pinned by it. */
+struct answer {
+    enum answer_kind kind;
+    /* ANSWER_PROBLEM */
+    enum problem problem;
+    char detail[256];
+    /* ANSWER_BODY */
+    bool not_modified;
+    enum coding coding;
+    h2o_iovec_t body; /* base NULL for not_modified and HEAD */
+    size_t length;    /* of the body, also where it is not sent */
+    size_t etag_len;
+    char etag[ETAG_MAX];
+    h2o_iovec_t link; /* Link header; base NULL: none */
+    /* both */
+    bool versioned;       /* carries Catalogue-Version */
+    uint64_t era, version;
+    bool marked, unproven;
+    int64_t stale_s;      /* for how long, at least */
+};
+
+/* lookup.c: answers from the cache; asks for what is missing or marked and says ANSWER_WAIT, unless `last`: then
+ * answers with what there is. */
+void exchange_look_up(struct exchange *x, bool last, struct answer *out);
+
+/* respond.c: sends it. */
+void exchange_respond(struct exchange *x, const struct answer *a);
+void exchange_refuse(struct exchange *x, enum problem p, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* The routes of this server, and the answer to OPTIONS. */
+void exchange_respond_index(struct exchange *x);
+void exchange_respond_options(struct exchange *x);
+
+/* wait.c: keeps the request until there is news, at most wait_ms. false: too many wait already. */
+bool exchange_wait(const struct exchange *x);
+void waiting_init(struct worker *w);
+/* Answers all that wait with what there is: on drain. */
+void waiting_flush(struct worker *w);
+
+/* handler.c */
+void handler_register(h2o_hostconf_t *host);

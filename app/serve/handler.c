@@ -1,0 +1,204 @@
+/* The request's steps: limits → method → headers → path → look up → respond. */
+#include "serve/exchange.h"
+#include "serve/request_id.h"
+
+#include <inttypes.h>
+
+struct handler {
+    h2o_handler_t super;
+};
+
+static bool is_method(const h2o_req_t *req, const char *name)
+{
+    return h2o_memis(req->method.base, req->method.len, name, strlen(name));
+}
+
+/* ---- headers -------------------------------------------------------------------------------- */
+
+/* What a header means to us. false: it is not acceptable. */
+typedef bool (*take_header)(struct exchange *x, h2o_iovec_t value);
+
+static bool take_accept_encoding(struct exchange *x, h2o_iovec_t value)
+{
+    codings_add(&x->codings, value.base, value.len);
+    return true;
+}
+
+static bool take_if_none_match(struct exchange *x, h2o_iovec_t value)
+{
+    if (x->validator_count < VALIDATORS_MAX) {
+        x->validators[x->validator_count++] = value;
+    }
+    return true;
+}
+
+static bool take_at_least(struct exchange *x, h2o_iovec_t value)
+{
+    return at_least_parse(value.base, value.len, &x->at_least);
+}
+
+static bool take_request_id(struct exchange *x, h2o_iovec_t value)
+{
+    if (request_id_is_valid(value.base, value.len)) {
+        x->request_id = value;
+    }
+    return true;
+}
+
+static bool take_traceparent(struct exchange *x, h2o_iovec_t value)
+{
+    if (traceparent_is_valid(value.base, value.len)) {
+        x->traceparent = value;
+    }
+    return true;
+}
+
+static const struct {
+    const char *name;
+    size_t len;
+    take_header take;
+} named_headers[] = {
+    {H2O_STRLIT("catalogue-at-least"), take_at_least},
+    {H2O_STRLIT("x-request-id"), take_request_id},
+    {H2O_STRLIT("traceparent"), take_traceparent},
+};
+
+static take_header find_header(const h2o_header_t *h)
+{
+    if (h->name == &H2O_TOKEN_ACCEPT_ENCODING->buf) {
+        return take_accept_encoding;
+    }
+    if (h->name == &H2O_TOKEN_IF_NONE_MATCH->buf) {
+        return take_if_none_match;
+    }
+    for (size_t i = 0; !h2o_iovec_is_token(h->name) && i < sizeof named_headers / sizeof *named_headers; i++) {
+        if (h2o_memis(h->name->base, h->name->len, named_headers[i].name, named_headers[i].len)) {
+            return named_headers[i].take;
+        }
+    }
+    return NULL;
+}
+
+/* false: answered with a refusal. */
+static bool take_headers(struct exchange *x)
+{
+    const h2o_headers_t *headers = &x->req->headers;
+    size_t bytes = 0;
+    const h2o_header_t *bad = NULL;
+    for (size_t i = 0; i < headers->size; i++) {
+        const h2o_header_t *h = &headers->entries[i];
+        bytes += h->name->len + h->value.len;
+        take_header take = find_header(h);
+        if (take && !take(x, h->value)) {
+            bad = h;
+        }
+    }
+    if (bytes > HEADERS_MAX) {
+        exchange_refuse(x, PROBLEM_HEADERS_TOO_LARGE, "%zu bytes of headers came; at most %d are accepted", bytes,
+                        HEADERS_MAX);
+        return false;
+    }
+    if (bad) {
+        exchange_refuse(x, PROBLEM_BAD_HEADER, "%.*s: '%.*s' came; accepted: xid=N or version=ERA.N",
+                        (int)bad->name->len, bad->name->base, (int)(bad->value.len < 60 ? bad->value.len : 60),
+                        bad->value.base);
+        return false;
+    }
+    return true;
+}
+
+/* ---- the steps ------------------------------------------------------------------------------ */
+
+static bool within_limits(struct exchange *x)
+{
+    const h2o_req_t *req = x->req;
+    if (req->path.len > URL_MAX) {
+        exchange_refuse(x, PROBLEM_URI_TOO_LONG, "a URL of %zu bytes came; at most %d are accepted", req->path.len,
+                        URL_MAX);
+        return false;
+    }
+    if (req->entity.base && req->entity.len > BODY_MAX) {
+        exchange_refuse(x, PROBLEM_BODY_TOO_LARGE, "a body of %zu bytes came; up to %d are ignored", req->entity.len,
+                        BODY_MAX);
+        return false;
+    }
+    return true;
+}
+
+static bool take_target(struct exchange *x)
+{
+    const h2o_req_t *req = x->req;
+    struct refusal why;
+    const char *query = req->query_at != SIZE_MAX ? req->path.base + req->query_at + 1 : NULL;
+    size_t query_len = query ? req->path.len - req->query_at - 1 : 0;
+    if (!path_parse(req->path_normalized.base, req->path_normalized.len, query, query_len, &x->target, &why)) {
+        exchange_refuse(x, PROBLEM_BAD_PARAMETER, "%s: '%s' came; accepted: %s", why.parameter, why.came,
+                        why.accepted);
+        return false;
+    }
+    if (x->target.route == ROUTE_NONE) {
+        exchange_refuse(x, PROBLEM_NO_ROUTE, "there is no route here; / lists the routes");
+        return false;
+    }
+    return true;
+}
+
+static void answer_catalogue(struct exchange *x)
+{
+    struct answer answer;
+    exchange_look_up(x, false, &answer);
+    if (answer.kind == ANSWER_WAIT) {
+        if (exchange_wait(x)) {
+            return;
+        }
+        exchange_look_up(x, true, &answer);
+    }
+    exchange_respond(x, &answer);
+}
+
+static void handle(struct exchange *x)
+{
+    x->target.route = ROUTE_NONE;
+    codings_init(&x->codings);
+    if (!take_headers(x) || !within_limits(x)) {
+        return;
+    }
+    if (is_method(x->req, "OPTIONS")) {
+        exchange_respond_options(x);
+        return;
+    }
+    if (!x->head && !is_method(x->req, "GET")) {
+        exchange_refuse(x, PROBLEM_METHOD, "%.*s came; accepted: GET, HEAD, OPTIONS",
+                        (int)(x->req->method.len < 30 ? x->req->method.len : 30), x->req->method.base);
+        return;
+    }
+    if (!take_target(x)) {
+        return;
+    }
+    if (x->target.route == ROUTE_INDEX) {
+        exchange_respond_index(x);
+    } else {
+        answer_catalogue(x);
+    }
+}
+
+static int on_request(h2o_handler_t *self, h2o_req_t *req)
+{
+    (void)self;
+    struct event_loop *loop = H2O_STRUCT_FROM_MEMBER(struct event_loop, context, req->conn->ctx);
+    struct exchange x;
+    x.worker = H2O_STRUCT_FROM_MEMBER(struct worker, loop, loop);
+    x.req = req;
+    x.at_least.kind = AT_LEAST_NOTHING;
+    x.validator_count = 0;
+    x.request_id = x.traceparent = (h2o_iovec_t){0};
+    x.head = is_method(req, "HEAD");
+    handle(&x);
+    return 0;
+}
+
+void handler_register(h2o_hostconf_t *host)
+{
+    h2o_pathconf_t *path = h2o_config_register_path(host, "/", 0);
+    h2o_create_handler(path, sizeof(struct handler))->on_req = on_request;
+}

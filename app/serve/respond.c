@@ -1,0 +1,196 @@
+/* Responding: headers and body onto libh2o. Header values must live as long as the request, so what
+ * is not constant is written into its pool. */
+#include "serve/exchange.h"
+#include "serve/request_id.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+
+static h2o_generator_t no_generator; /* with FINAL, libh2o calls neither of its callbacks */
+
+static void add_token(h2o_req_t *req, const h2o_token_t *token, const char *value, size_t len)
+{
+    h2o_add_header(&req->pool, &req->res.headers, token, NULL, value, len);
+}
+
+static void add_named(h2o_req_t *req, const char *name, size_t name_len, const char *value, size_t len)
+{
+    h2o_add_header_by_str(&req->pool, &req->res.headers, name, name_len, 0, NULL, value, len);
+}
+#define ADD_NAMED(req, name, ...) add_named(req, "" name, sizeof name - 1, __VA_ARGS__)
+
+static const char *to_pool(h2o_req_t *req, const char *bytes, size_t len)
+{
+    return memcpy(h2o_mem_alloc_pool(&req->pool, len), bytes, len);
+}
+
+/* ---- headers of every answer ---------------------------------------------------------------- */
+
+static void add_ids(struct exchange *x)
+{
+    h2o_req_t *req = x->req;
+    h2o_iovec_t id = x->request_id;
+    h2o_iovec_t trace = x->traceparent;
+    if (!id.base) {
+        char *made = h2o_mem_alloc_pool(&req->pool, REQUEST_ID_LENGTH);
+        request_id_make(made, worker_random(x->worker), worker_random(x->worker));
+        id = h2o_iovec_init(made, REQUEST_ID_LENGTH);
+    }
+    if (!trace.base) {
+        char *made = h2o_mem_alloc_pool(&req->pool, TRACEPARENT_LENGTH);
+        traceparent_make(made, worker_random(x->worker), worker_random(x->worker), worker_random(x->worker));
+        trace = h2o_iovec_init(made, TRACEPARENT_LENGTH);
+    }
+    ADD_NAMED(req, "x-request-id", id.base, id.len);
+    ADD_NAMED(req, "traceparent", trace.base, trace.len);
+}
+
+static void add_common(struct exchange *x)
+{
+    add_token(x->req, H2O_TOKEN_VARY, H2O_STRLIT("Accept-Encoding"));
+    add_token(x->req, H2O_TOKEN_ACCESS_CONTROL_ALLOW_ORIGIN, H2O_STRLIT("*"));
+    ADD_NAMED(x->req, "access-control-expose-headers",
+              H2O_STRLIT("ETag, Link, Catalogue-Version, Cache-Status, X-Request-Id"));
+    add_ids(x);
+}
+
+/* The last one is kept, formatted: it changes only when something changed in Postgres. */
+static void add_version(struct exchange *x, const struct answer *a)
+{
+    struct worker *w = x->worker;
+    if (w->version_len == 0 || w->version_era != a->era || w->version_number != a->version) {
+        w->version_len =
+            (size_t)snprintf(w->version, sizeof w->version, "%" PRIu64 ".%" PRIu64, a->era, a->version);
+        w->version_era = a->era;
+        w->version_number = a->version;
+    }
+    ADD_NAMED(x->req, "catalogue-version", to_pool(x->req, w->version, w->version_len), w->version_len);
+}
+
+/* RFC 9211; only when something is out of the ordinary. */
+static void add_cache_status(struct exchange *x, const struct answer *a)
+{
+    if (!a->marked && !a->unproven) {
+        return;
+    }
+    char text[64];
+    int64_t stale_s = a->stale_s > 0 ? a->stale_s : 1;
+    int len = snprintf(text, sizeof text, "atelier; hit; ttl=-%" PRId64 "; detail=%s", stale_s,
+                       a->unproven ? "unproven" : "marked");
+    ADD_NAMED(x->req, "cache-status", to_pool(x->req, text, (size_t)len), (size_t)len);
+    metric_add_own(a->unproven ? &x->worker->metrics.served_unproven : &x->worker->metrics.served_marked, 1);
+}
+
+static void add_freshness(struct exchange *x, const struct answer *a)
+{
+    if (a->versioned) {
+        add_version(x, a);
+        add_cache_status(x, a);
+    }
+}
+
+static void count(struct exchange *x, int status)
+{
+    metric_add_own(&x->worker->metrics.requests[x->target.route][status_slot(status)], 1);
+}
+
+static void finish(struct exchange *x, int status, const char *reason, h2o_iovec_t body, size_t length)
+{
+    h2o_req_t *req = x->req;
+    count(x, status);
+    req->res.status = status;
+    req->res.reason = reason;
+    bool empty = status == 304 || status == 204;
+    req->res.content_length = empty ? SIZE_MAX : length;
+    size_t parts = empty || x->head || length == 0 ? 0 : 1;
+    metric_add_own(&x->worker->metrics.bytes, parts ? body.len : 0);
+    h2o_start_response(req, &no_generator);
+    h2o_send(req, &body, parts, H2O_SEND_STATE_FINAL);
+}
+
+/* ---- answers -------------------------------------------------------------------------------- */
+
+static void respond_problem(struct exchange *x, enum problem p, const char *detail, const struct answer *a)
+{
+    const struct problem_row *row = &problem_rows[p];
+    h2o_req_t *req = x->req;
+    struct text body = {0};
+    problem_body(&body, p, detail, req->path.base, req->path.len < 256 ? req->path.len : 256);
+    h2o_iovec_t sent = h2o_strdup(&req->pool, body.failed ? "{}" : body.at, body.failed ? 2 : body.len);
+    text_fini(&body);
+    add_token(req, H2O_TOKEN_CONTENT_TYPE, H2O_STRLIT("application/problem+json"));
+    add_token(req, H2O_TOKEN_CACHE_CONTROL, H2O_STRLIT("no-store"));
+    if (row->retry) {
+        add_token(req, H2O_TOKEN_RETRY_AFTER, H2O_STRLIT("1"));
+    }
+    if (p == PROBLEM_METHOD) {
+        add_token(req, H2O_TOKEN_ALLOW, H2O_STRLIT("GET, HEAD, OPTIONS"));
+    }
+    add_common(x);
+    if (a) {
+        add_freshness(x, a);
+    }
+    finish(x, row->status, row->reason, sent, sent.len);
+}
+
+static void respond_body(struct exchange *x, const struct answer *a)
+{
+    h2o_req_t *req = x->req;
+    const char *cache_control = x->worker->service->options->cache_control;
+    add_token(req, H2O_TOKEN_CONTENT_TYPE, H2O_STRLIT("application/json; charset=utf-8"));
+    if (a->coding == CODING_GZIP) {
+        add_token(req, H2O_TOKEN_CONTENT_ENCODING, H2O_STRLIT("gzip"));
+    }
+    add_token(req, H2O_TOKEN_ETAG, to_pool(req, a->etag, a->etag_len), a->etag_len);
+    add_token(req, H2O_TOKEN_CACHE_CONTROL, cache_control, strlen(cache_control));
+    if (a->link.base) {
+        add_token(req, H2O_TOKEN_LINK, a->link.base, a->link.len);
+    }
+    add_common(x);
+    add_freshness(x, a);
+    if (a->not_modified) {
+        finish(x, 304, "Not Modified", (h2o_iovec_t){0}, 0);
+    } else {
+        finish(x, 200, "OK", a->body, a->length);
+    }
+}
+
+void exchange_respond(struct exchange *x, const struct answer *a)
+{
+    if (a->kind == ANSWER_BODY) {
+        respond_body(x, a);
+    } else {
+        respond_problem(x, a->problem, a->detail, a);
+    }
+}
+
+void exchange_refuse(struct exchange *x, enum problem p, const char *format, ...)
+{
+    char detail[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(detail, sizeof detail, format, args);
+    va_end(args);
+    respond_problem(x, p, detail, NULL);
+}
+
+void exchange_respond_index(struct exchange *x)
+{
+    static const char body[] = "{\"routes\":[\"/products{?page,count}\",\"/products{?after,count}\",\"/products{?ids}\","
+                               "\"/products/{id}\",\"/products/{id}/styles\",\"/products/{id}/related\"]}";
+    add_token(x->req, H2O_TOKEN_CONTENT_TYPE, H2O_STRLIT("application/json; charset=utf-8"));
+    add_token(x->req, H2O_TOKEN_CACHE_CONTROL, H2O_STRLIT("no-cache"));
+    add_common(x);
+    finish(x, 200, "OK", h2o_iovec_init(H2O_STRLIT(body)), sizeof body - 1);
+}
+
+void exchange_respond_options(struct exchange *x)
+{
+    add_token(x->req, H2O_TOKEN_ALLOW, H2O_STRLIT("GET, HEAD, OPTIONS"));
+    ADD_NAMED(x->req, "access-control-allow-methods", H2O_STRLIT("GET, HEAD, OPTIONS"));
+    ADD_NAMED(x->req, "access-control-allow-headers",
+              H2O_STRLIT("Authorization, Content-Type, If-None-Match, Catalogue-At-Least"));
+    ADD_NAMED(x->req, "access-control-max-age", H2O_STRLIT("86400"));
+    add_common(x);
+    finish(x, 204, "No Content", (h2o_iovec_t){0}, 0);
+}

@@ -1,0 +1,259 @@
+#include "serve/server.h"
+
+#include "base/clock.h"
+#include "serve/access_log.h"
+#include "serve/exchange.h"
+#include "serve/library_errors.h"
+#include "serve/listen.h"
+#include "serve/operations.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    WORKERS_MAX = 64,
+    /* h2o's limit, above which it answers by itself or resets the stream; below it our own answer says more. */
+    ENTITY_MAX = 65536,
+    /* Also the keep-alive time of idle HTTP/1.1 connections: above the balancer's, or it finds them closed. */
+    HTTP1_TIMEOUT_MS = 75000,
+    HTTP2_IDLE_MS = 75000,
+    HTTP2_GRACE_MS = 5000,
+    HTTP2_REQUESTS_MAX = 128, /* a connection, at once */
+};
+
+struct server {
+    struct service service;
+    h2o_globalconf_t config, operations_config;
+    SSL_CTX *tls;
+    size_t worker_count;
+    struct worker *workers;
+    struct event_loop operations;
+    bool has_operations;
+};
+
+/* ---- configuration: all threads, fixed ------------------------------------------------------ */
+
+static void configure(h2o_globalconf_t *config, const char *name)
+{
+    h2o_config_init(config);
+    config->server_name = h2o_iovec_init(name, strlen(name));
+    config->max_request_entity_size = ENTITY_MAX;
+    config->http1.req_timeout = HTTP1_TIMEOUT_MS;
+    config->http2.idle_timeout = HTTP2_IDLE_MS;
+    config->http2.graceful_shutdown_timeout = HTTP2_GRACE_MS;
+    config->http2.max_concurrent_requests_per_connection = HTTP2_REQUESTS_MAX;
+}
+
+static void configure_all(struct server *s, const struct operations_route *routes, size_t count, void *context)
+{
+    configure(&s->config, "atelier");
+    h2o_hostconf_t *host = h2o_config_register_host(&s->config, h2o_iovec_init(H2O_STRLIT("default")), 65535);
+    handler_register(host);
+    access_log_register(host->paths.entries);
+    library_errors_register(host);
+    configure(&s->operations_config, "atelier-operations");
+    h2o_hostconf_t *operations =
+        h2o_config_register_host(&s->operations_config, h2o_iovec_init(H2O_STRLIT("default")), 65535);
+    operations_register(operations, routes, count, context);
+}
+
+static size_t count_workers(const struct server_options *options)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    int64_t workers = options->workers > 0 ? options->workers : cores > 0 ? cores : 1;
+    return (size_t)(workers < WORKERS_MAX ? workers : WORKERS_MAX);
+}
+
+/* ---- sockets -------------------------------------------------------------------------------- */
+
+static bool listen_workers(struct server *s, const char *address, SSL_CTX *tls, bool proxy_line, struct error *e)
+{
+    int fds[WORKERS_MAX];
+    if (!*address) {
+        return true;
+    }
+    if (!listen_open(address, fds, s->worker_count, e)) {
+        return false;
+    }
+    for (size_t i = 0; i < s->worker_count; i++) {
+        event_loop_listen(&s->workers[i].loop, fds[i], &s->config, tls, proxy_line);
+    }
+    return true;
+}
+
+static bool listen_operations(struct server *s, struct error *e)
+{
+    int fd;
+    const char *address = s->service.options->listen_operations;
+    event_loop_init(&s->operations, "operations", &s->operations_config, 256);
+    s->has_operations = *address != '\0';
+    if (!s->has_operations) {
+        return true;
+    }
+    if (!listen_open(address, &fd, 1, e)) {
+        return false;
+    }
+    event_loop_listen(&s->operations, fd, &s->operations_config, NULL, false);
+    return true;
+}
+
+static bool listen_all(struct server *s, struct error *e)
+{
+    const struct server_options *o = s->service.options;
+    if (*o->listen_tls && !tls_context_new(&s->tls, o->tls_certificate, o->tls_key, e)) {
+        return false;
+    }
+    return listen_workers(s, o->listen, NULL, false, e) &&
+           listen_workers(s, o->listen_tls, s->tls, o->proxy_protocol, e) && listen_operations(s, e);
+}
+
+/* ---- life ----------------------------------------------------------------------------------- */
+
+static bool init_workers(struct server *s, struct error *e)
+{
+    s->workers = calloc(s->worker_count, sizeof *s->workers);
+    if (!s->workers) {
+        return error_set(e, ERROR_SYSTEM, "no memory for %zu workers", s->worker_count);
+    }
+    for (size_t i = 0; i < s->worker_count; i++) {
+        if (!worker_init(&s->workers[i], &s->service, &s->config, e)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool server_new(struct server **out, const struct server_options *options, struct cache *cache, struct demand *demand,
+                const struct operations_route *routes, size_t route_count, void *context, struct error *e)
+{
+    struct server *s = calloc(1, sizeof *s);
+    if (!s) {
+        return error_set(e, ERROR_SYSTEM, "no memory for the server");
+    }
+    signal(SIGPIPE, SIG_IGN);
+    s->service = (struct service){.options = options, .cache = cache, .demand = demand};
+    s->worker_count = count_workers(options);
+    configure_all(s, routes, route_count, context);
+    if (!init_workers(s, e) || !listen_all(s, e)) {
+        server_free(&s);
+        return false;
+    }
+    *out = s;
+    return true;
+}
+
+bool server_start(struct server *s, struct error *e)
+{
+    for (size_t i = 0; i < s->worker_count; i++) {
+        if (!event_loop_start(&s->workers[i].loop, e)) {
+            return false;
+        }
+    }
+    return !s->has_operations || event_loop_start(&s->operations, e);
+}
+
+size_t server_drain(struct server *s, int64_t deadline_us)
+{
+    size_t cut = 0;
+    atomic_store(&s->service.draining, true);
+    for (size_t i = 0; i < s->worker_count; i++) {
+        event_loop_drain(&s->workers[i].loop, deadline_us);
+    }
+    for (size_t i = 0; i < s->worker_count; i++) {
+        event_loop_join(&s->workers[i].loop);
+        cut += atomic_load(&s->workers[i].loop.connections);
+    }
+    if (s->has_operations) {
+        event_loop_drain(&s->operations, clock_us());
+        event_loop_join(&s->operations);
+    }
+    return cut;
+}
+
+void server_free(struct server **server)
+{
+    struct server *s = *server;
+    if (!s) {
+        return;
+    }
+    for (size_t i = 0; s->workers && i < s->worker_count; i++) {
+        worker_fini(&s->workers[i]);
+    }
+    SSL_CTX_free(s->tls);
+    /* libh2o's loops and contexts cannot be taken apart while connections that were cut off hang on them: they, and
+     * the workers that they point into, end with the process. */
+    *server = NULL;
+}
+
+/* ---- any thread ----------------------------------------------------------------------------- */
+
+bool server_is_draining(const struct server *s)
+{
+    return atomic_load(&((struct server *)(uintptr_t)s)->service.draining);
+}
+
+size_t server_workers(const struct server *s)
+{
+    return s->worker_count;
+}
+
+size_t server_connections(const struct server *s)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < s->worker_count; i++) {
+        count += atomic_load(&s->workers[i].loop.connections);
+    }
+    return count;
+}
+
+static void print_requests(const struct server *s, struct text *out)
+{
+    static const char name[] = "atelier_http_requests_total";
+    metric_print_header(out, name, METRIC_COUNTER, "Requests answered, by route and status");
+    for (int route = 0; route < ROUTES; route++) {
+        for (int slot = 0; slot < STATUS_SLOTS; slot++) {
+            uint64_t count = 0;
+            for (size_t i = 0; i < s->worker_count; i++) {
+                count += metric_get(&s->workers[i].metrics.requests[route][slot]);
+            }
+            if (count > 0) {
+                text_printf(out, "%s{route=\"%s\",status=\"%s\"} %llu\n", name, route_names[route],
+                            status_slot_names[slot], (unsigned long long)count);
+            }
+        }
+    }
+}
+
+#define ROW(field, name, labels, help) {name, labels, METRIC_COUNTER, offsetof(struct worker_metrics, field), help}
+static const char waits_help[] = "Requests that waited for a fresher document, by how that ended";
+static const struct metric_row worker_rows[] = {
+    ROW(waits_fresh, "atelier_http_waits_total", "outcome=\"fresh\"", waits_help),
+    ROW(waits_timeout, "atelier_http_waits_total", "outcome=\"timeout\"", waits_help),
+    ROW(waits_refused, "atelier_http_waits_total", "outcome=\"refused\"", waits_help),
+    ROW(served_marked, "atelier_http_marked_total", NULL, "Answers that said detail=marked: a newer version was known of"),
+    ROW(served_unproven, "atelier_http_unproven_total", NULL, "Answers that said detail=unproven: Postgres was away"),
+    ROW(bytes, "atelier_http_body_bytes_total", NULL, "Bytes of bodies sent, before TLS and framing"),
+};
+
+void server_print_metrics(const struct server *s, struct text *out)
+{
+    const void *sources[WORKERS_MAX];
+    uint64_t accepted = 0;
+    uint64_t refused = 0;
+    for (size_t i = 0; i < s->worker_count; i++) {
+        sources[i] = &s->workers[i].metrics;
+        accepted += atomic_load(&s->workers[i].loop.accepted);
+        refused += atomic_load(&s->workers[i].loop.refused);
+    }
+    print_requests(s, out);
+    metrics_print(out, worker_rows, sizeof worker_rows / sizeof *worker_rows, sources, s->worker_count);
+    metric_print_header(out, "atelier_connections_accepted_total", METRIC_COUNTER, "Connections accepted");
+    text_printf(out, "atelier_connections_accepted_total %llu\n", (unsigned long long)accepted);
+    metric_print_header(out, "atelier_connections_refused_total", METRIC_COUNTER,
+                        "Connections closed at once because of --connections-max");
+    text_printf(out, "atelier_connections_refused_total %llu\n", (unsigned long long)refused);
+    metric_print_header(out, "atelier_connections", METRIC_GAUGE, "Open connections");
+    text_printf(out, "atelier_connections %zu\n", server_connections(s));
+}

@@ -1,0 +1,58 @@
+#include "serve/worker.h"
+
+#include "serve/exchange.h"
+
+#include <string.h>
+#include <sys/random.h>
+
+static const int counted[STATUS_SLOTS - 1] = {200, 304, 204, 400, 404, 405, 503};
+const char *const status_slot_names[STATUS_SLOTS] = {"200", "304", "204", "400", "404", "405", "503", "other"};
+
+int status_slot(int status)
+{
+    int slot = 0;
+    while (slot < STATUS_SLOTS - 1 && counted[slot] != status) {
+        slot++;
+    }
+    return slot;
+}
+
+/* xoroshiro128+ (D. Blackman, S. Vigna, 2018): ids only have to be different. */
+uint64_t worker_random(struct worker *w)
+{
+    uint64_t a = w->random[0];
+    uint64_t b = w->random[1];
+    uint64_t result = a + b;
+    b ^= a;
+    w->random[0] = ((a << 24) | (a >> 40)) ^ b ^ (b << 16);
+    w->random[1] = (b << 37) | (b >> 27);
+    return result;
+}
+
+/* On drain, those that wait are answered with what there is. */
+static void before_wait(struct event_loop *loop)
+{
+    if (loop->draining) {
+        waiting_flush(H2O_STRUCT_FROM_MEMBER(struct worker, loop, loop));
+    }
+}
+
+bool worker_init(struct worker *w, struct service *service, h2o_globalconf_t *config, struct error *e)
+{
+    *w = (struct worker){.service = service};
+    w->guard = guard_new(service->cache);
+    if (!w->guard || getrandom(w->random, sizeof w->random, 0) != sizeof w->random) {
+        return error_set(e, ERROR_SYSTEM, "no memory or no random numbers for a worker");
+    }
+    event_loop_init(&w->loop, "worker", config, (size_t)service->options->connections_max);
+    w->loop.before_wait = before_wait;
+    waiting_init(w);
+    return true;
+}
+
+void worker_fini(struct worker *w)
+{
+    if (w->guard) {
+        guard_free(&w->guard);
+    }
+}
