@@ -60,8 +60,11 @@ static bool build(struct program *p, struct error *e)
         !refresher_new(&p->refresher, &o->refresh, p->cache, p->demand, e)) {
         return false;
     }
-    p->admin = (struct admin){.replica = o->name, .unproven_after_ms = o->serve.unproven_after_ms,
-                              .started_us = clock_us(), .cache = p->cache, .refresher = p->refresher};
+    p->admin = (struct admin){.replica = o->name,
+                              .unproven_after_ms = o->serve.unproven_after_ms,
+                              .started_us = clock_us(),
+                              .cache = p->cache,
+                              .refresher = p->refresher};
     if (!server_new(&p->server, &o->serve, p->cache, p->demand, admin_routes, admin_route_count, &p->admin, e)) {
         return false;
     }

@@ -1,9 +1,18 @@
 #include "options.h"
 
 #define AT(field) offsetof(struct options, field)
-#define STRING(name, field, fallback, value, help) {name, OPTION_STRING, AT(field), fallback, 0, 0, value, help}
-#define INT(name, field, fallback, min, max, value, help) {name, OPTION_INT, AT(field), fallback, min, max, value, help}
-#define FLAG(name, field, help) {name, OPTION_FLAG, AT(field), NULL, 0, 0, NULL, help}
+#define STRING(name, field, fallback, value, help)                                                                     \
+    {                                                                                                                  \
+        name, OPTION_STRING, AT(field), fallback, 0, 0, value, help                                                    \
+    }
+#define INT(name, field, fallback, min, max, value, help)                                                              \
+    {                                                                                                                  \
+        name, OPTION_INT, AT(field), fallback, min, max, value, help                                                   \
+    }
+#define FLAG(name, field, help)                                                                                        \
+    {                                                                                                                  \
+        name, OPTION_FLAG, AT(field), NULL, 0, 0, NULL, help                                                           \
+    }
 
 static const struct option_row rows[] = {
     STRING("name", name, "atelierd", "NAME", "The replica's name, in logs and in Postgres's application_name"),
@@ -16,7 +25,8 @@ static const struct option_row rows[] = {
     STRING("tls-key", serve.tls_key, "", "FILE", "Private key for --listen-tls, PEM"),
     FLAG("proxy-protocol", serve.proxy_protocol, "TLS connections may begin with a PROXY protocol line (version 1)"),
     INT("workers", serve.workers, "0", 0, 64, "N", "Worker threads; 0: one a core"),
-    INT("connections-max", serve.connections_max, "10000", 1, 1000000, "N", "Connections a worker holds; more are closed"),
+    INT("connections-max", serve.connections_max, "10000", 1, 1000000, "N",
+        "Connections a worker holds; more are closed"),
     INT("wait-ms", serve.wait_ms, "100", 1, 10000, "MS", "How long a request waits for a fresher document"),
     INT("waiters-max", serve.waiters_max, "1024", 0, 1000000, "N", "Requests that may wait at once"),
     INT("unproven-after-ms", serve.unproven_after_ms, "250", 1, 3600000, "MS",
@@ -24,18 +34,22 @@ static const struct option_row rows[] = {
     STRING("cache-control", serve.cache_control, "public, no-cache", "VALUE", "Cache-Control of catalogue answers"),
     INT("access-log-sample", serve.access_log_sample, "0", 0, 1000000000, "N",
         "One request in N is logged; 0: only those answered with 5xx"),
-    INT("drain-timeout-ms", drain_timeout_ms, "10000", 0, 600000, "MS", "How long requests in flight may take on SIGTERM"),
+    INT("drain-timeout-ms", drain_timeout_ms, "10000", 0, 600000, "MS",
+        "How long requests in flight may take on SIGTERM"),
     INT("poll-ms", refresh.poll_ms, "50", 1, 60000, "MS", "The change log is read at least this often"),
-    INT("reconnect-max-ms", refresh.reconnect_max_ms, "250", 10, 60000, "MS", "Longest pause between attempts to connect"),
+    INT("reconnect-max-ms", refresh.reconnect_max_ms, "250", 10, 60000, "MS",
+        "Longest pause between attempts to connect"),
     INT("connect-timeout-ms", refresh.connect_timeout_ms, "2000", 10, 60000, "MS", "How long connecting may take"),
-    INT("statement-timeout-ms", refresh.statement_timeout_ms, "5000", 100, 60000, "MS", "How long a statement may take"),
+    INT("statement-timeout-ms", refresh.statement_timeout_ms, "5000", 100, 60000, "MS",
+        "How long a statement may take"),
     INT("fetchers", refresh.fetchers, "2", 2, 16, "N", "Threads that read products, each with a connection"),
     INT("slice", refresh.slice, "2000", 1, 100000, "N", "Products read in one transaction while loading"),
     INT("change-set-limit", refresh.change_set_limit, "1000000", 1, 100000000, "N",
         "Changes in one log read beyond which all is loaded again"),
     INT("log-retention-s", refresh.log_retention_s, "600", 10, 1000000, "S", "Change log rows are pruned at this age"),
     INT("document-max-bytes", refresh.document_max, "4194304", 1024, 1073741824, "BYTES", "Largest document served"),
-    INT("expected-products", expected_products, "10000", 0, 1000000000, "N", "Room made in advance; it grows as needed"),
+    INT("expected-products", expected_products, "10000", 0, 1000000000, "N",
+        "Room made in advance; it grows as needed"),
     STRING("log-level", log_level, "info", "LEVEL", "debug, info, warn or error"),
 };
 

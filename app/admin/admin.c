@@ -94,8 +94,8 @@ static void print_feed(const struct admin *a, struct text *out)
     const struct refresh_metrics *m = refresher_metrics(a->refresher);
     int64_t unproven = unproven_us(a);
     text_printf(out, "\"feed\":{\"connected\":%s,\"proven\":%s,\"unproven_ms\":%" PRId64 ",\"backlog\":%" PRIu64 "},",
-                metric_get(&m->connected) ? "true" : "false", unproven <= a->unproven_after_ms * 1000 ? "true" : "false",
-                unproven / 1000, metric_get(&m->backlog));
+                metric_get(&m->connected) ? "true" : "false",
+                unproven <= a->unproven_after_ms * 1000 ? "true" : "false", unproven / 1000, metric_get(&m->backlog));
     text_printf(out, "\"load\":{\"running\":%s,\"up_to_id\":%" PRIu64 ",\"completed\":%" PRIu64 "}}\n",
                 metric_get(&m->loading) ? "true" : "false", metric_get(&m->loaded_up_to), metric_get(&m->loads));
 }
@@ -108,7 +108,7 @@ static int status(void *context, struct text *out)
     text_printf(out, ",\"version\":\"%s\",\"commit\":\"%s\",\"pid\":%d,\"uptime_s\":%" PRId64 ",\"ready\":%s,",
                 ATELIER_VERSION, ATELIER_COMMIT, (int)getpid(), (clock_us() - a->started_us) / 1000000,
                 is_ready(a) ? "true" : "false");
-    text_printf(out, "\"draining\":%s,\"workers\":%zu,\"connections\":%zu,", 
+    text_printf(out, "\"draining\":%s,\"workers\":%zu,\"connections\":%zu,",
                 server_is_draining(a->server) ? "true" : "false", server_workers(a->server),
                 server_connections(a->server));
     text_printf(out, "\"products\":%zu,\"bytes\":%zu,\"resident_bytes\":%" PRIu64 ",", cache_entries(a->cache),

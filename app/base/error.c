@@ -35,7 +35,7 @@ bool error_errno(struct error *e, const char *format, ...)
 
 void ensure_failed(const char *file, int line, const char *condition)
 {
-    fprintf(stderr, "{\"level\":\"fatal\",\"event\":\"invariant_broken\",\"at\":\"%s:%d\",\"condition\":\"%s\"}\n", file,
-            line, condition);
+    fprintf(stderr, "{\"level\":\"fatal\",\"event\":\"invariant_broken\",\"at\":\"%s:%d\",\"condition\":\"%s\"}\n",
+            file, line, condition);
     abort();
 }

@@ -17,7 +17,7 @@ struct log_field {
 #define LOG_INT(k, v) ((struct log_field){.key = (k), .number = (int64_t)(v)})
 
 #define log_at(level, event, ...)                                                                                      \
-    log_write(level, event, (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ) {.key = NULL}})
+    log_write(level, event, (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ){.key = NULL}})
 #define log_debug(event, ...) log_at(LOG_DEBUG, event, __VA_ARGS__)
 #define log_info(event, ...) log_at(LOG_INFO, event, __VA_ARGS__)
 #define log_warn(event, ...) log_at(LOG_WARN, event, __VA_ARGS__)

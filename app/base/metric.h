@@ -14,7 +14,7 @@ struct metric_row {
     const char *name;   /* Prometheus's conventions */
     const char *labels; /* "route=\"product\"", or NULL; rows of one name follow each other */
     enum metric_kind kind;
-    size_t offset;      /* of a `metric` */
+    size_t offset; /* of a `metric` */
     const char *help;
 };
 

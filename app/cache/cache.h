@@ -54,16 +54,16 @@ void cache_free(struct cache **cache);
 
 /* ---- readers: inside a guard ---- */
 struct found cache_get(const struct guard *g, int64_t id);
-const struct id_root *cache_ids(const struct guard *g);         /* NULL: empty */
-const struct applied *cache_applied(const struct guard *g);     /* NULL: nothing yet */
+const struct id_root *cache_ids(const struct guard *g);     /* NULL: empty */
+const struct applied *cache_applied(const struct guard *g); /* NULL: nothing yet */
 
 /* ---- readers: any thread, no guard needed ---- */
-bool cache_is_complete(const struct cache *c);      /* every product of the catalogue is in memory: what has no slot does
-                                                     * not exist, and the id index is right */
-bool cache_was_complete(const struct cache *c);     /* … or has been once: lists can be answered */
-int64_t cache_proved_us(const struct cache *c);     /* clock_us when the newest log read was sent; 0: never */
-size_t cache_entries(const struct cache *c);        /* products that exist */
-size_t cache_bytes(const struct cache *c);          /* of entries, without allocator overhead */
+bool cache_is_complete(const struct cache *c);  /* every product of the catalogue is in memory: what has no slot does
+                                                 * not exist, and the id index is right */
+bool cache_was_complete(const struct cache *c); /* … or has been once: lists can be answered */
+int64_t cache_proved_us(const struct cache *c); /* clock_us when the newest log read was sent; 0: never */
+size_t cache_entries(const struct cache *c);    /* products that exist */
+size_t cache_bytes(const struct cache *c);      /* of entries, without allocator overhead */
 size_t cache_slots(const struct cache *c);
 
 /* ---- the refresher ---- */

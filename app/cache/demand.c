@@ -66,8 +66,8 @@ bool demand_ask(struct demand *d, int64_t id)
     }
     w->id = id;
     w->next = atomic_load_explicit(&d->wishes, memory_order_relaxed);
-    while (!atomic_compare_exchange_weak_explicit(&d->wishes, &w->next, w, memory_order_release,
-                                                  memory_order_relaxed)) {
+    while (
+        !atomic_compare_exchange_weak_explicit(&d->wishes, &w->next, w, memory_order_release, memory_order_relaxed)) {
     }
     /* Only the first wish of a batch needs to wake the refresher: it empties the stack after it was woken. */
     if (!w->next) {

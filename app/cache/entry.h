@@ -25,10 +25,10 @@ struct document {
 
 struct entry {
     int64_t id;
-    stamp stamp;       /* of the snapshot that it was read in; set once, before publishing */
-    bool exists;       /* false: Postgres has no such product, and there are no documents */
-    bool refused;      /* it exists, but a document is over the size limit: there are no documents */
-    uint32_t size;     /* bytes of this allocation */
+    stamp stamp;          /* of the snapshot that it was read in; set once, before publishing */
+    bool exists;          /* false: Postgres has no such product, and there are no documents */
+    bool refused;         /* it exists, but a document is over the size limit: there are no documents */
+    uint32_t size;        /* bytes of this allocation */
     int64_t published_us; /* clock_us when it was published */
     struct document document[DOCUMENT_KINDS];
     uint32_t card_length;     /* the card is this prefix of the product document, and a brace */

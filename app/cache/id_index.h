@@ -45,4 +45,7 @@ size_t id_index_rank(const struct id_root *root, int64_t id);
 bool id_index_has(const struct id_root *root, int64_t id);
 /* Copies up to `max` ids from `position` on; returns how many. */
 size_t id_index_copy(const struct id_root *root, size_t position, int64_t *out, size_t max);
-static inline size_t id_index_count(const struct id_root *root) { return root ? root->count : 0; }
+static inline size_t id_index_count(const struct id_root *root)
+{
+    return root ? root->count : 0;
+}

@@ -19,5 +19,11 @@ static inline stamp stamp_make(uint32_t era_index, uint64_t version)
     ENSURE(era_index < STAMP_ERAS && version < (UINT64_C(1) << STAMP_VERSION_BITS));
     return (uint64_t)era_index << STAMP_VERSION_BITS | version;
 }
-static inline uint64_t stamp_version(stamp s) { return s & ((UINT64_C(1) << STAMP_VERSION_BITS) - 1); }
-static inline uint32_t stamp_era_index(stamp s) { return (uint32_t)(s >> STAMP_VERSION_BITS); }
+static inline uint64_t stamp_version(stamp s)
+{
+    return s & ((UINT64_C(1) << STAMP_VERSION_BITS) - 1);
+}
+static inline uint32_t stamp_era_index(stamp s)
+{
+    return (uint32_t)(s >> STAMP_VERSION_BITS);
+}

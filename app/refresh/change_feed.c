@@ -125,7 +125,8 @@ static bool take_rows(struct change_feed *feed, const PGresult *result, size_t l
         }
     }
     out->everything |= out->count > limit;
-    return out->snapshot.xmax > 0 || error_set(e, ERROR_POSTGRES, "feed.horizon has no row: are the migrations applied?");
+    return out->snapshot.xmax > 0 ||
+           error_set(e, ERROR_POSTGRES, "feed.horizon has no row: are the migrations applied?");
 }
 
 bool feed_read(struct change_feed *feed, size_t limit, struct changes *out, struct error *e)

@@ -21,7 +21,7 @@ struct changes {
     bool everything;          /* TRUNCATE, a swapped catalogue, or the log no longer reaches back to S0 */
     int64_t *ids;             /* changed products, perhaps with repeats; malloc'ed */
     size_t count;
-    int64_t sent_us;          /* clock_us when the read was sent: all that was committed before it is in it */
+    int64_t sent_us; /* clock_us when the read was sent: all that was committed before it is in it */
 };
 
 /* Connects and listens. */

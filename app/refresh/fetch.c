@@ -72,8 +72,8 @@ static bool add_result(struct rows *rows, const PGresult *result, struct error *
     for (int row = 0; row < PQntuples(result); row++) {
         for (int i = 0; i < ROW_COLUMNS; i++) {
             bool null = PQgetisnull(result, row, i);
-            fields[i] = (struct field){.at = null ? NULL : PQgetvalue(result, row, i),
-                                       .len = PQgetlength(result, row, i)};
+            fields[i] =
+                (struct field){.at = null ? NULL : PQgetvalue(result, row, i), .len = PQgetlength(result, row, i)};
         }
         if (!rows_add(rows, fields, e)) {
             return false;
@@ -356,8 +356,8 @@ static void *fetcher_main(void *context)
 static bool start_fetcher(struct fetch_pool *pool, struct error *e)
 {
     struct fetcher *t = &pool->fetchers[pool->count];
-    *t = (struct fetcher){.pool = pool, .takes_slices = pool->count > 0,
-                          .pg = {.options = &pool->options.pg, .purpose = "fetch"}};
+    *t = (struct fetcher){
+        .pool = pool, .takes_slices = pool->count > 0, .pg = {.options = &pool->options.pg, .purpose = "fetch"}};
     if (!entry_maker_new(&t->maker, pool->options.document_max, e)) {
         return false;
     }

@@ -30,7 +30,8 @@ struct fetch {
     bool ok;
     struct error error;
     stamp stamp;
-    struct entry **entries; /* by id; for FETCH_IDS one for each id asked for; malloc'ed, fetch_free frees what is left */
+    struct entry *
+        *entries; /* by id; for FETCH_IDS one for each id asked for; malloc'ed, fetch_free frees what is left */
     size_t entry_count;
     int64_t up_to; /* FETCH_SLICE: all products with after < id ≤ up_to are in entries; INT64_MAX: no more follow */
     int64_t pruned;
@@ -53,5 +54,5 @@ void fetch_pool_free(struct fetch_pool **pool); /* waits for the threads; option
 
 /* ---- the refresher ---- */
 void fetch_submit(struct fetch_pool *pool, struct fetch **fetch); /* takes it */
-struct fetch *fetch_take_done(struct fetch_pool *pool);          /* NULL: none */
-int fetch_done_fd(const struct fetch_pool *pool);                /* readable when one is done */
+struct fetch *fetch_take_done(struct fetch_pool *pool);           /* NULL: none */
+int fetch_done_fd(const struct fetch_pool *pool);                 /* readable when one is done */

@@ -13,10 +13,11 @@
     "SELECT 1::bigint, id, 0::bigint, 0::bigint, name, slogan, description, category, default_price::text"             \
     " FROM public.products WHERE id "
 #define SQL_FEATURES                                                                                                   \
-    "SELECT 2::bigint, product_id, id, 0::bigint, feature, value, " SQL_NULLS_3 " FROM public.features WHERE product_id "
+    "SELECT 2::bigint, product_id, id, 0::bigint, feature, value, " SQL_NULLS_3                                        \
+    " FROM public.features WHERE product_id "
 #define SQL_STYLES                                                                                                     \
-    "SELECT 3::bigint, product_id, id, default_style::int::bigint, name, original_price::text, sale_price::text, "     \
-    SQL_NULLS_2 " FROM public.styles WHERE product_id "
+    "SELECT 3::bigint, product_id, id, default_style::int::bigint, name, original_price::text, "                       \
+    "sale_price::text, " SQL_NULLS_2 " FROM public.styles WHERE product_id "
 #define SQL_PHOTOS                                                                                                     \
     "SELECT 4::bigint, product_id, style_id, id, thumbnail_url, url, " SQL_NULLS_3                                     \
     " FROM public.photos WHERE product_id "

@@ -86,7 +86,8 @@ static void take_changes(struct refresher *r, const struct changes *c, bool reco
 static void feed_lost(struct refresher *r, const struct error *e)
 {
     metric_set(&r->metrics.connected, 0);
-    r->retry_us = clock_us() + (r->options.reconnect_max_ms / 5 + refresher_jitter(r, r->options.reconnect_max_ms * 4 / 5)) * 1000;
+    r->retry_us = clock_us() +
+                  (r->options.reconnect_max_ms / 5 + refresher_jitter(r, r->options.reconnect_max_ms * 4 / 5)) * 1000;
     /* Once a second is enough to say that Postgres is away. */
     if (e->code != ERROR_STOPPED && clock_us() - r->announced_us > 1000000) {
         r->announced_us = clock_us();

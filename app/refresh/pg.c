@@ -79,10 +79,18 @@ static PGconn *start(struct pg *pg)
              "-c statement_timeout=%" PRId64 " -c lock_timeout=%" PRId64 " -c idle_in_transaction_session_timeout=5000"
              " -c tcp_user_timeout=5000 -c search_path=pg_catalog -c jit=off",
              o->statement_timeout_ms, o->statement_timeout_ms);
-    const char *const keywords[PARAMETERS] = {
-        "dbname", "application_name", "options", "client_encoding", "gssencmode",       "keepalives_idle",
-        "keepalives_interval", "keepalives_count", "tcp_user_timeout", "target_session_attrs", NULL};
-    const char *const values[PARAMETERS] = {o->conninfo, name, session, "UTF8", "disable", "5",
+    const char *const keywords[PARAMETERS] = {"dbname",
+                                              "application_name",
+                                              "options",
+                                              "client_encoding",
+                                              "gssencmode",
+                                              "keepalives_idle",
+                                              "keepalives_interval",
+                                              "keepalives_count",
+                                              "tcp_user_timeout",
+                                              "target_session_attrs",
+                                              NULL};
+    const char *const values[PARAMETERS] = {o->conninfo, name, session, "UTF8",    "disable", "5",
                                             "2",         "3",  "5000",  "primary", NULL};
     return PQconnectStartParams(keywords, values, 1);
 }

@@ -9,14 +9,14 @@
 
 /* One life of Postgres: from a start, or a recovery after a backend's crash, to the next. */
 struct era {
-    uint64_t number;   /* ordered by time, the same on every replica; 0: not known yet */
-    uint64_t system;   /* the cluster's identifier */
+    uint64_t number; /* ordered by time, the same on every replica; 0: not known yet */
+    uint64_t system; /* the cluster's identifier */
     uint32_t timeline;
 };
 
 struct pg_options {
-    const char *conninfo;         /* libpq's: URI or keyword = value */
-    const char *replica;          /* for application_name */
+    const char *conninfo; /* libpq's: URI or keyword = value */
+    const char *replica;  /* for application_name */
     int64_t connect_timeout_ms;
     int64_t statement_timeout_ms; /* also what we wait for an answer, and a second more */
     int stop_fd;                  /* readable: stop waiting */

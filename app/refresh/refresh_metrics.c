@@ -1,8 +1,14 @@
 /* The write path's metrics, one row each. */
 #include "refresh/refresher.h"
 
-#define COUNTER(field, name, help) {"atelier_" name, NULL, METRIC_COUNTER, offsetof(struct refresh_metrics, field), help}
-#define GAUGE(field, name, help) {"atelier_" name, NULL, METRIC_GAUGE, offsetof(struct refresh_metrics, field), help}
+#define COUNTER(field, name, help)                                                                                     \
+    {                                                                                                                  \
+        "atelier_" name, NULL, METRIC_COUNTER, offsetof(struct refresh_metrics, field), help                           \
+    }
+#define GAUGE(field, name, help)                                                                                       \
+    {                                                                                                                  \
+        "atelier_" name, NULL, METRIC_GAUGE, offsetof(struct refresh_metrics, field), help                             \
+    }
 
 const struct metric_row refresh_metric_rows[] = {
     GAUGE(connected, "feed_connected", "1 while the change feed is connected to Postgres"),
@@ -21,7 +27,8 @@ const struct metric_row refresh_metric_rows[] = {
     COUNTER(absent, "refresh_absent_total", "Entries published that say that there is no such product"),
     COUNTER(again, "refresh_again_total", "Fetched entries dropped because a newer change was announced meanwhile"),
     COUNTER(old, "refresh_old_total", "Fetched entries dropped because the cache had something as new"),
-    COUNTER(no_memory, "refresh_no_memory_total", "Fetched entries dropped because there was no memory to publish them"),
+    COUNTER(no_memory, "refresh_no_memory_total",
+            "Fetched entries dropped because there was no memory to publish them"),
     COUNTER(read_throughs, "refresh_demanded_total", "Products that a request waited for"),
     GAUGE(loading, "load_running", "1 while the whole catalogue is being loaded"),
     COUNTER(loads, "load_completed_total", "Times that the whole catalogue was loaded"),

@@ -123,8 +123,8 @@ static void *refresher_main(void *context)
 
 static bool start_pool(struct refresher *r, struct error *e)
 {
-    struct fetch_options options = {.pg = r->pg, .threads = (size_t)r->options.fetchers,
-                                    .document_max = (size_t)r->options.document_max};
+    struct fetch_options options = {
+        .pg = r->pg, .threads = (size_t)r->options.fetchers, .document_max = (size_t)r->options.document_max};
     return fetch_pool_new(&r->pool, &options, e);
 }
 
@@ -144,7 +144,9 @@ bool refresher_new(struct refresher **out, const struct refresher_options *optio
         free(r);
         return error_errno(e, "eventfd");
     }
-    r->pg = (struct pg_options){.conninfo = options->conninfo, .replica = options->replica, .stop_fd = r->stop_fd,
+    r->pg = (struct pg_options){.conninfo = options->conninfo,
+                                .replica = options->replica,
+                                .stop_fd = r->stop_fd,
                                 .connect_timeout_ms = options->connect_timeout_ms,
                                 .statement_timeout_ms = options->statement_timeout_ms};
     r->feed.pg = (struct pg){.options = &r->pg, .purpose = "feed"};

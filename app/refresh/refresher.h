@@ -11,14 +11,14 @@ struct refresher;
 struct refresher_options {
     const char *conninfo;
     const char *replica;
-    int64_t poll_ms;              /* the log is read at least this often, whatever was heard */
-    int64_t reconnect_max_ms;     /* between two attempts */
+    int64_t poll_ms;          /* the log is read at least this often, whatever was heard */
+    int64_t reconnect_max_ms; /* between two attempts */
     int64_t connect_timeout_ms, statement_timeout_ms;
-    int64_t fetchers;             /* threads, each with a connection */
-    int64_t slice;                /* products read in one transaction while loading */
-    int64_t change_set_limit;     /* changes in one log read beyond which all is loaded again */
+    int64_t fetchers;         /* threads, each with a connection */
+    int64_t slice;            /* products read in one transaction while loading */
+    int64_t change_set_limit; /* changes in one log read beyond which all is loaded again */
     int64_t log_retention_s;
-    int64_t document_max;         /* bytes */
+    int64_t document_max; /* bytes */
 };
 
 struct refresh_metrics {

@@ -9,10 +9,10 @@
 
 enum {
     RECLAIM_MS = 100,
-    ABSENT_MS = 10000,       /* how long "no such product" is remembered */
-    RECENT_US = 10000000,    /* what was published so recently is read again after the feed was lost */
+    ABSENT_MS = 10000,    /* how long "no such product" is remembered */
+    RECENT_US = 10000000, /* what was published so recently is read again after the feed was lost */
     PRUNE_MS = 10000,
-    IDS_FETCHES_MAX = 2,     /* at once: more would only make each wait for the others */
+    IDS_FETCHES_MAX = 2, /* at once: more would only make each wait for the others */
 };
 
 struct refresher {

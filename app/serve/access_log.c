@@ -34,9 +34,9 @@ static void write_line(h2o_req_t *req)
     const char *method = h2o_strdup(&req->pool, req->method.base, req->method.len).base;
     const char *path = h2o_strdup(&req->pool, req->path.base, req->path.len < 512 ? req->path.len : 512).base;
     log_at(req->res.status >= 500 ? LOG_WARN : LOG_INFO, "request", LOG_STR("id", header(req, "x-request-id")),
-           LOG_STR("traceparent", header(req, "traceparent")), LOG_STR("client", client(req)), LOG_STR("method", method),
-           LOG_STR("path", path), LOG_INT("http", req->version >> 8), LOG_INT("status", req->res.status),
-           LOG_INT("bytes", req->bytes_sent),
+           LOG_STR("traceparent", header(req, "traceparent")), LOG_STR("client", client(req)),
+           LOG_STR("method", method), LOG_STR("path", path), LOG_INT("http", req->version >> 8),
+           LOG_INT("status", req->res.status), LOG_INT("bytes", req->bytes_sent),
            LOG_INT("us", us_between(&req->timestamps.request_begin_at, &req->timestamps.response_end_at)),
            LOG_STR("version", header(req, "catalogue-version")));
 }

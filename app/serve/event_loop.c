@@ -100,8 +100,7 @@ static bool is_drained(struct event_loop *loop)
         return false;
     }
     end_idle_http1(loop);
-    return atomic_load_explicit(&loop->connections, memory_order_relaxed) == 0 ||
-           clock_us() >= loop->drain_deadline_us;
+    return atomic_load_explicit(&loop->connections, memory_order_relaxed) == 0 || clock_us() >= loop->drain_deadline_us;
 }
 
 void event_loop_drain(struct event_loop *loop, int64_t deadline_us)

@@ -35,10 +35,10 @@ struct answer {
     char etag[ETAG_MAX];
     h2o_iovec_t link; /* Link header; base NULL: none */
     /* both */
-    bool versioned;       /* carries Catalogue-Version */
+    bool versioned; /* carries Catalogue-Version */
     uint64_t era, version;
     bool marked, unproven;
-    int64_t stale_s;      /* for how long, at least */
+    int64_t stale_s; /* for how long, at least */
 };
 
 /* lookup.c: answers from the cache; asks for what is missing or marked and says ANSWER_WAIT, unless `last`: then

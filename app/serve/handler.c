@@ -132,8 +132,7 @@ static bool take_target(struct exchange *x)
     const char *query = req->query_at != SIZE_MAX ? req->path.base + req->query_at + 1 : NULL;
     size_t query_len = query ? req->path.len - req->query_at - 1 : 0;
     if (!path_parse(req->path_normalized.base, req->path_normalized.len, query, query_len, &x->target, &why)) {
-        exchange_refuse(x, PROBLEM_BAD_PARAMETER, "%s: '%s' came; accepted: %s", why.parameter, why.came,
-                        why.accepted);
+        exchange_refuse(x, PROBLEM_BAD_PARAMETER, "%s: '%s' came; accepted: %s", why.parameter, why.came, why.accepted);
         return false;
     }
     if (x->target.route == ROUTE_NONE) {

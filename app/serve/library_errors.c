@@ -7,7 +7,8 @@ struct replaced {
     h2o_iovec_t body;
 };
 
-static void send_replaced(h2o_ostream_t *stream, h2o_req_t *req, h2o_iovec_t *bufs, size_t count, h2o_send_state_t state)
+static void send_replaced(h2o_ostream_t *stream, h2o_req_t *req, h2o_iovec_t *bufs, size_t count,
+                          h2o_send_state_t state)
 {
     struct replaced *r = (struct replaced *)stream;
     (void)bufs;

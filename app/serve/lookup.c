@@ -78,7 +78,8 @@ static bool can_show(struct exchange *x, bool last, struct answer *a, int64_t id
         return false;
     }
     if (missing) {
-        problem(a, PROBLEM_NOT_LOADED, "product %" PRId64 " is not in memory, and Postgres did not give it in time", id);
+        problem(a, PROBLEM_NOT_LOADED, "product %" PRId64 " is not in memory, and Postgres did not give it in time",
+                id);
         return false;
     }
     if (found->marked && x->at_least.kind != AT_LEAST_NOTHING) {

@@ -59,8 +59,7 @@ static void add_version(struct exchange *x, const struct answer *a)
 {
     struct worker *w = x->worker;
     if (w->version_len == 0 || w->version_era != a->era || w->version_number != a->version) {
-        w->version_len =
-            (size_t)snprintf(w->version, sizeof w->version, "%" PRIu64 ".%" PRIu64, a->era, a->version);
+        w->version_len = (size_t)snprintf(w->version, sizeof w->version, "%" PRIu64 ".%" PRIu64, a->era, a->version);
         w->version_era = a->era;
         w->version_number = a->version;
     }
@@ -176,8 +175,9 @@ void exchange_refuse(struct exchange *x, enum problem p, const char *format, ...
 
 void exchange_respond_index(struct exchange *x)
 {
-    static const char body[] = "{\"routes\":[\"/products{?page,count}\",\"/products{?after,count}\",\"/products{?ids}\","
-                               "\"/products/{id}\",\"/products/{id}/styles\",\"/products/{id}/related\"]}";
+    static const char body[] =
+        "{\"routes\":[\"/products{?page,count}\",\"/products{?after,count}\",\"/products{?ids}\","
+        "\"/products/{id}\",\"/products/{id}/styles\",\"/products/{id}/related\"]}";
     add_token(x->req, H2O_TOKEN_CONTENT_TYPE, H2O_STRLIT("application/json; charset=utf-8"));
     add_token(x->req, H2O_TOKEN_CACHE_CONTROL, H2O_STRLIT("no-cache"));
     add_common(x);

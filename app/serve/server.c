@@ -226,13 +226,17 @@ static void print_requests(const struct server *s, struct text *out)
     }
 }
 
-#define ROW(field, name, labels, help) {name, labels, METRIC_COUNTER, offsetof(struct worker_metrics, field), help}
+#define ROW(field, name, labels, help)                                                                                 \
+    {                                                                                                                  \
+        name, labels, METRIC_COUNTER, offsetof(struct worker_metrics, field), help                                     \
+    }
 static const char waits_help[] = "Requests that waited for a fresher document, by how that ended";
 static const struct metric_row worker_rows[] = {
     ROW(waits_fresh, "atelier_http_waits_total", "outcome=\"fresh\"", waits_help),
     ROW(waits_timeout, "atelier_http_waits_total", "outcome=\"timeout\"", waits_help),
     ROW(waits_refused, "atelier_http_waits_total", "outcome=\"refused\"", waits_help),
-    ROW(served_marked, "atelier_http_marked_total", NULL, "Answers that said detail=marked: a newer version was known of"),
+    ROW(served_marked, "atelier_http_marked_total", NULL,
+        "Answers that said detail=marked: a newer version was known of"),
     ROW(served_unproven, "atelier_http_unproven_total", NULL, "Answers that said detail=unproven: Postgres was away"),
     ROW(bytes, "atelier_http_body_bytes_total", NULL, "Bytes of bodies sent, before TLS and framing"),
 };
