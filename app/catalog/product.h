@@ -20,13 +20,13 @@ struct feature {
 };
 
 struct photo {
-    int64_t style_id;
+    int64_t product_id, style_id;
     struct str thumbnail_url;
     struct str url;
 };
 
 struct sku {
-    int64_t style_id;
+    int64_t product_id, style_id;
     int64_t id;
     struct str size;
     struct str quantity; /* digits */

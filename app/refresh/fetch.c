@@ -1,5 +1,6 @@
 #include "refresh/fetch.h"
 
+#include "base/log.h"
 #include "refresh/fetch_sql.h"
 #include "refresh/make_entry.h"
 #include "refresh/rows.h"
@@ -219,6 +220,10 @@ static bool make_entries(struct fetcher *t, struct fetch *f, struct error *e)
     size_t count;
     if (!rows_join(&t->rows, &products, &count, e)) {
         return false;
+    }
+    if (t->rows.orphans > 0) {
+        log_warn("orphan_rows", LOG_INT("rows", t->rows.orphans),
+                 LOG_STR("meaning", "their product or style is not there; they are not shown"));
     }
     f->stamp = stamp_make(f->era_index, snapshot_version(&t->rows.snapshot));
     f->entries = calloc(count + f->count + 1, sizeof(struct entry *));

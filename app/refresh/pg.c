@@ -74,10 +74,12 @@ static PGconn *start(struct pg *pg)
     const struct pg_options *o = pg->options;
     snprintf(name, sizeof name, "atelierd/%s/%s", o->replica, pg->purpose);
     snprintf(timeout, sizeof timeout, "%d", (int)o->statement_timeout_ms);
-    /* The server's tcp_user_timeout ends a COPY whose client was stopped, which statement_timeout does not. */
+    /* The server's tcp_user_timeout ends a COPY whose client was stopped, which statement_timeout does not. Read
+     * committed, whatever the role's default: a statement's snapshot must come after its locks. */
     snprintf(session, sizeof session,
              "-c statement_timeout=%" PRId64 " -c lock_timeout=%" PRId64 " -c idle_in_transaction_session_timeout=5000"
-             " -c tcp_user_timeout=5000 -c search_path=pg_catalog -c jit=off",
+             " -c tcp_user_timeout=5000 -c search_path=pg_catalog -c jit=off"
+             " -c default_transaction_isolation=read\\ committed",
              o->statement_timeout_ms, o->statement_timeout_ms);
     const char *const keywords[PARAMETERS] = {"dbname",
                                               "application_name",

@@ -89,10 +89,10 @@ static bool add_kind(struct rows *r, int64_t kind, const int64_t id[3], const st
             .original_price = t[1], .sale_price = t[2]);
         return true;
     case ROW_PHOTO:
-        ADD(ROW_PHOTO, photo, .style_id = id[1], .thumbnail_url = t[0], .url = t[1]);
+        ADD(ROW_PHOTO, photo, .product_id = id[0], .style_id = id[1], .thumbnail_url = t[0], .url = t[1]);
         return true;
     case ROW_SKU:
-        ADD(ROW_SKU, sku, .style_id = id[1], .id = id[2], .size = t[0], .quantity = t[1]);
+        ADD(ROW_SKU, sku, .product_id = id[0], .style_id = id[1], .id = id[2], .size = t[0], .quantity = t[1]);
         return true;
     default:
         ADD(ROW_RELATED, related, .product_id = id[0], .related_id = id[2]);
@@ -170,57 +170,102 @@ bool rows_split_copy(const char *bytes, size_t len, struct field fields[ROW_COLU
 
 /* ---- joining -------------------------------------------------------------------------------- */
 
-/* Takes from `list` the run of rows for `owner`; the key is the int64 at `key`. Rows and owners come
- * in the same order, so that one cursor walks through. */
-static size_t take_run(const struct row_list *list, size_t size, size_t key, int64_t owner, size_t *cursor)
+/* Whom a row belongs to; style 0 for what hangs on the product itself. */
+struct owner {
+    int64_t product, style;
+};
+
+static int compare(struct owner a, struct owner b)
 {
-    size_t count = 0;
-    while (*cursor < list->count) {
-        int64_t of;
-        memcpy(&of, (const char *)list->items + size * *cursor + key, sizeof of);
-        if (of != owner) {
-            break;
-        }
-        ++*cursor;
-        ++count;
+    if (a.product != b.product) {
+        return a.product < b.product ? -1 : 1;
     }
-    return count;
+    return (a.style > b.style) - (a.style < b.style);
 }
 
-#define TAKE(from, type, member, owner, cursor, first, n)                                                              \
-    do {                                                                                                               \
-        (first) = (struct type *)(from)->items + *(cursor);                                                            \
-        (n) = take_run(from, sizeof(struct type), offsetof(struct type, member), owner, cursor);                       \
-    } while (0)
+static struct owner owner_of(const struct rows *r, enum row_kind kind, size_t at)
+{
+    const void *items = r->list[kind].items;
+    switch (kind) {
+    case ROW_FEATURE:
+        return (struct owner){.product = ((const struct feature *)items)[at].product_id};
+    case ROW_STYLE:
+        return (struct owner){.product = ((const struct style *)items)[at].product_id};
+    case ROW_PHOTO: {
+        const struct photo *p = (const struct photo *)items + at;
+        return (struct owner){.product = p->product_id, .style = p->style_id};
+    }
+    case ROW_SKU: {
+        const struct sku *s = (const struct sku *)items + at;
+        return (struct owner){.product = s->product_id, .style = s->style_id};
+    }
+    default:
+        return (struct owner){.product = ((const struct related *)items)[at].product_id};
+    }
+}
 
-static void join_styles(struct rows *r, size_t *photo, size_t *sku)
+/* One kind's cursor: rows and owners come in the same order, so that it only moves on. */
+struct cursor {
+    enum row_kind kind;
+    size_t at;
+};
+
+/* Passes over rows before `owner`, which belong to nobody; then takes its run. Returns where the run begins. */
+static size_t take_run(struct rows *r, struct cursor *c, struct owner owner, size_t *count)
+{
+    size_t end = r->list[c->kind].count;
+    while (c->at < end && compare(owner_of(r, c->kind, c->at), owner) < 0) {
+        r->orphans++;
+        c->at++;
+    }
+    size_t first = c->at;
+    while (c->at < end && compare(owner_of(r, c->kind, c->at), owner) == 0) {
+        c->at++;
+    }
+    *count = c->at - first;
+    return first;
+}
+
+static void join_styles(struct rows *r)
 {
     struct style *styles = r->list[ROW_STYLE].items;
+    struct cursor photos = {.kind = ROW_PHOTO};
+    struct cursor skus = {.kind = ROW_SKU};
     for (size_t i = 0; i < r->list[ROW_STYLE].count; i++) {
-        TAKE(&r->list[ROW_PHOTO], photo, style_id, styles[i].id, photo, styles[i].photos, styles[i].photo_count);
-        TAKE(&r->list[ROW_SKU], sku, style_id, styles[i].id, sku, styles[i].skus, styles[i].sku_count);
+        struct style *s = &styles[i];
+        struct owner owner = {.product = s->product_id, .style = s->id};
+        s->photos = (struct photo *)r->list[ROW_PHOTO].items + take_run(r, &photos, owner, &s->photo_count);
+        s->skus = (struct sku *)r->list[ROW_SKU].items + take_run(r, &skus, owner, &s->sku_count);
     }
+    r->orphans += r->list[ROW_PHOTO].count - photos.at + r->list[ROW_SKU].count - skus.at;
+}
+
+static void join_products(struct rows *r)
+{
+    struct product *products = r->list[ROW_PRODUCT].items;
+    struct cursor features = {.kind = ROW_FEATURE};
+    struct cursor styles = {.kind = ROW_STYLE};
+    struct cursor related = {.kind = ROW_RELATED};
+    for (size_t i = 0; i < r->list[ROW_PRODUCT].count; i++) {
+        struct product *p = &products[i];
+        struct owner owner = {.product = p->id};
+        p->features = (struct feature *)r->list[ROW_FEATURE].items + take_run(r, &features, owner, &p->feature_count);
+        p->styles = (struct style *)r->list[ROW_STYLE].items + take_run(r, &styles, owner, &p->style_count);
+        p->related = (struct related *)r->list[ROW_RELATED].items + take_run(r, &related, owner, &p->related_count);
+    }
+    r->orphans += r->list[ROW_FEATURE].count - features.at + r->list[ROW_STYLE].count - styles.at +
+                  r->list[ROW_RELATED].count - related.at;
 }
 
 bool rows_join(struct rows *r, const struct product **products, size_t *count, struct error *e)
 {
-    struct product *p = r->list[ROW_PRODUCT].items;
-    size_t at[ROW_KINDS] = {0};
     if (!r->has_snapshot) {
         return error_set(e, ERROR_POSTGRES, "a fetch came without its snapshot");
     }
-    join_styles(r, &at[ROW_PHOTO], &at[ROW_SKU]);
-    for (size_t i = 0; i < r->list[ROW_PRODUCT].count; i++) {
-        TAKE(&r->list[ROW_FEATURE], feature, product_id, p[i].id, &at[ROW_FEATURE], p[i].features, p[i].feature_count);
-        TAKE(&r->list[ROW_STYLE], style, product_id, p[i].id, &at[ROW_STYLE], p[i].styles, p[i].style_count);
-        TAKE(&r->list[ROW_RELATED], related, product_id, p[i].id, &at[ROW_RELATED], p[i].related, p[i].related_count);
-    }
-    for (int kind = ROW_FEATURE; kind < ROW_KINDS; kind++) {
-        if (at[kind] != r->list[kind].count) {
-            return error_set(e, ERROR_POSTGRES, "a fetch has rows of kind %d whose owner is not in it", kind);
-        }
-    }
-    *products = p;
+    r->orphans = 0;
+    join_styles(r);
+    join_products(r);
+    *products = r->list[ROW_PRODUCT].items;
     *count = r->list[ROW_PRODUCT].count;
     return true;
 }

@@ -29,6 +29,7 @@ struct rows {
     struct row_list list[ROW_KINDS];
     struct snapshot snapshot; /* from the ROW_SNAPSHOT row */
     bool has_snapshot;
+    size_t orphans; /* rows that the last join left out */
 };
 
 void rows_clear(struct rows *r);
@@ -40,7 +41,7 @@ MUST_CHECK bool rows_add(struct rows *r, const struct field fields[ROW_COLUMNS],
 MUST_CHECK bool rows_split_copy(const char *bytes, size_t len, struct field fields[ROW_COLUMNS], bool *end,
                                 struct error *e);
 
-/* The products, by id, with their parts joined on; valid until rows_clear. Rows must have come ordered
- * by (product id, style id, id) within each kind; a part whose product or style is not there is an error
- * (one snapshot and foreign keys leave none). */
+/* The products, by id, with their parts joined on; valid until rows_clear. Rows must have come ordered by (product id,
+ * style id, id) within each kind. Parts whose product or style is not there (somebody wrote past the foreign keys) are
+ * left out and counted in `orphans`: they must not keep other products from being served. */
 MUST_CHECK bool rows_join(struct rows *r, const struct product **products, size_t *count, struct error *e);
