@@ -44,7 +44,7 @@ static void write_line(h2o_req_t *req)
 static void on_logged(h2o_logger_t *self, h2o_req_t *req)
 {
     (void)self;
-    struct event_loop *loop = H2O_STRUCT_FROM_MEMBER(struct event_loop, context, req->conn->ctx);
+    struct event_loop *loop = event_loop_of(req);
     struct worker *w = H2O_STRUCT_FROM_MEMBER(struct worker, loop, loop);
     int64_t every = w->service->options->access_log_sample;
     bool sampled = every > 0 && ++w->log_turn % (uint64_t)every == 0;

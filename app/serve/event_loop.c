@@ -17,8 +17,9 @@ struct drain_order {
 
 static void on_closed(void *context)
 {
-    struct event_loop *loop = context;
-    atomic_fetch_sub_explicit(&loop->connections, 1, memory_order_relaxed);
+    struct generation *generation = context;
+    generation->connections--;
+    atomic_fetch_sub_explicit(&generation->loop->connections, 1, memory_order_relaxed);
 }
 
 /* false: none was waiting. */
@@ -36,9 +37,11 @@ static bool accept_one(struct loop_listener *l)
     }
     atomic_fetch_add_explicit(&loop->connections, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&loop->accepted, 1, memory_order_relaxed);
+    struct generation *generation = &loop->generations[loop->current];
+    generation->connections++;
     socket->on_close.cb = on_closed;
-    socket->on_close.data = loop;
-    h2o_accept(&l->accept, socket);
+    socket->on_close.data = generation;
+    h2o_accept(&l->accept[loop->current], socket);
     return true;
 }
 
@@ -46,6 +49,39 @@ static void on_accept(h2o_socket_t *listener, const char *err)
 {
     struct loop_listener *l = listener->data;
     for (int i = 0; !err && i < ACCEPTS_A_TURN && accept_one(l); i++) {
+    }
+}
+
+/* ---- ageing --------------------------------------------------------------------------------- */
+
+static void schedule_rotation(struct event_loop *loop)
+{
+    /* Jitter, so that workers and replicas do not all send their clients away at one moment. */
+    uint64_t spread = (uint64_t)clock_us() * UINT64_C(0x9E3779B97F4A7C15) ^ (uintptr_t)loop;
+    loop->rotate_at_us = clock_us() + loop->age_max_us / 2 + (int64_t)(spread % (uint64_t)(loop->age_max_us / 2 + 1));
+}
+
+/* libh2o's shutdown of a context happens once; a generation that is gone is made as new. */
+static bool is_gone(struct generation *g)
+{
+    if (g->connections > 0 || h2o_timeout_is_linked(&g->context.http2._graceful_shutdown_timeout)) {
+        return false;
+    }
+    g->context.shutdown_requested = 0;
+    g->context.http2._graceful_shutdown_timeout.cb = NULL;
+    return true;
+}
+
+static void rotate(struct event_loop *loop)
+{
+    if (loop->age_max_us == 0 || loop->draining || clock_us() < loop->rotate_at_us) {
+        return;
+    }
+    size_t next = (loop->current + 1) % GENERATIONS;
+    if (is_gone(&loop->generations[next])) {
+        h2o_context_request_shutdown(&loop->generations[loop->current].context);
+        loop->current = next;
+        schedule_rotation(loop);
     }
 }
 
@@ -63,7 +99,10 @@ static int end_input(h2o_req_t *req, void *context)
 
 static void end_idle_http1(struct event_loop *loop)
 {
-    loop->context.globalconf->http1.callbacks.foreach_request(&loop->context, end_input, NULL);
+    for (size_t i = 0; i < GENERATIONS; i++) {
+        h2o_context_t *context = &loop->generations[i].context;
+        context->globalconf->http1.callbacks.foreach_request(context, end_input, NULL);
+    }
 }
 
 static void start_drain(struct event_loop *loop, int64_t deadline_us)
@@ -80,7 +119,9 @@ static void start_drain(struct event_loop *loop, int64_t deadline_us)
         h2o_socket_read_stop(loop->listeners[i].socket);
         h2o_socket_close(loop->listeners[i].socket);
     }
-    h2o_context_request_shutdown(&loop->context);
+    for (size_t i = 0; i < GENERATIONS; i++) {
+        h2o_context_request_shutdown(&loop->generations[i].context);
+    }
 }
 
 static void on_orders(h2o_multithread_receiver_t *receiver, h2o_linklist_t *messages)
@@ -116,19 +157,27 @@ void event_loop_init(struct event_loop *loop, const char *name, h2o_globalconf_t
 {
     loop->name = name;
     loop->connections_max = connections_max;
-    h2o_context_init(&loop->context, h2o_evloop_create(), config);
-    h2o_multithread_register_receiver(loop->context.queue, &loop->orders, on_orders);
+    loop->loop = h2o_evloop_create();
+    loop->queue = h2o_multithread_create_queue(loop->loop);
+    for (size_t i = 0; i < GENERATIONS; i++) {
+        loop->generations[i].loop = loop;
+        h2o_context_init(&loop->generations[i].context, loop->loop, config);
+    }
+    h2o_multithread_register_receiver(loop->queue, &loop->orders, on_orders);
 }
 
 void event_loop_listen(struct event_loop *loop, int fd, h2o_globalconf_t *config, SSL_CTX *tls, bool proxy_line)
 {
     ENSURE(loop->listener_count < LOOP_LISTENERS_MAX);
     struct loop_listener *l = &loop->listeners[loop->listener_count++];
-    *l = (struct loop_listener){
-        .loop = loop,
-        .accept = {.ctx = &loop->context, .hosts = config->hosts, .ssl_ctx = tls, .expect_proxy_line = proxy_line},
-        .socket = h2o_evloop_socket_create(loop->context.loop, fd, H2O_SOCKET_FLAG_DONT_READ),
-    };
+    l->loop = loop;
+    for (size_t i = 0; i < GENERATIONS; i++) {
+        l->accept[i] = (h2o_accept_ctx_t){.ctx = &loop->generations[i].context,
+                                          .hosts = config->hosts,
+                                          .ssl_ctx = tls,
+                                          .expect_proxy_line = proxy_line};
+    }
+    l->socket = h2o_evloop_socket_create(loop->loop, fd, H2O_SOCKET_FLAG_DONT_READ);
     l->socket->data = l;
     h2o_socket_read_start(l->socket, on_accept);
 }
@@ -137,11 +186,13 @@ static void *loop_main(void *context)
 {
     struct event_loop *loop = context;
     pthread_setname_np(pthread_self(), loop->name);
+    schedule_rotation(loop);
     while (!is_drained(loop)) {
         if (loop->before_wait) {
             loop->before_wait(loop);
         }
-        h2o_evloop_run(loop->context.loop, TURN_MS); /* -1 on EINTR is no reason to end */
+        rotate(loop);
+        h2o_evloop_run(loop->loop, TURN_MS); /* -1 on EINTR is no reason to end */
     }
     return NULL;
 }

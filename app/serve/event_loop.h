@@ -10,20 +10,34 @@ enum { LOOP_LISTENERS_MAX = 8 };
 
 struct event_loop;
 
+/* Connections age together: those accepted in one period belong to one generation, which is asked to go (GOAWAY,
+ * Connection: close) when the next one begins. There are two: a new one begins only when the one before is gone. */
+struct generation {
+    h2o_context_t context;
+    struct event_loop *loop;
+    size_t connections;
+};
+enum { GENERATIONS = 2 };
+
 struct loop_listener {
     struct event_loop *loop;
     h2o_socket_t *socket;
-    h2o_accept_ctx_t accept;
+    h2o_accept_ctx_t accept[GENERATIONS];
 };
 
 struct event_loop {
     /* fixed once it runs */
     const char *name; /* of the thread, ≤ 15 bytes */
     size_t connections_max;
+    int64_t age_max_us;                           /* of connections, about; 0: no limit */
     void (*before_wait)(struct event_loop *loop); /* may be NULL: once a turn, before it waits */
 
     /* owned by the thread */
-    h2o_context_t context;
+    h2o_loop_t *loop;
+    h2o_multithread_queue_t *queue;
+    struct generation generations[GENERATIONS];
+    size_t current; /* the generation of new connections */
+    int64_t rotate_at_us;
     struct loop_listener listeners[LOOP_LISTENERS_MAX];
     size_t listener_count;
     bool draining;
@@ -45,5 +59,10 @@ MUST_CHECK bool event_loop_start(struct event_loop *loop, struct error *e);
 /* Any thread: stop accepting (nothing that waits in a listening socket is lost), finish what is in flight, close
  * what is idle, and end at the latest at the deadline (clock_us). */
 void event_loop_drain(struct event_loop *loop, int64_t deadline_us);
+/* The loop that a request runs on. */
+static inline struct event_loop *event_loop_of(const h2o_req_t *req)
+{
+    return H2O_STRUCT_FROM_MEMBER(struct generation, context, req->conn->ctx)->loop;
+}
 /* Waits for the thread to end. */
 void event_loop_join(struct event_loop *loop);

@@ -184,7 +184,7 @@ static void handle(struct exchange *x)
 static int on_request(h2o_handler_t *self, h2o_req_t *req)
 {
     (void)self;
-    struct event_loop *loop = H2O_STRUCT_FROM_MEMBER(struct event_loop, context, req->conn->ctx);
+    struct event_loop *loop = event_loop_of(req);
     struct exchange x;
     x.worker = H2O_STRUCT_FROM_MEMBER(struct worker, loop, loop);
     x.req = req;

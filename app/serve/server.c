@@ -19,7 +19,7 @@ enum {
     /* Also the keep-alive time of idle HTTP/1.1 connections: above the balancer's, or it finds them closed. */
     HTTP1_TIMEOUT_MS = 75000,
     HTTP2_IDLE_MS = 75000,
-    HTTP2_GRACE_MS = 5000,
+    HTTP2_GRACE_MS = 30000,   /* for streams in flight when a connection is asked to go */
     HTTP2_REQUESTS_MAX = 128, /* a connection, at once */
 };
 

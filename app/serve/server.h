@@ -10,14 +10,15 @@ struct server_options {
     const char *listen_tls;        /* TLS; empty: none */
     const char *listen_operations; /* empty: none */
     const char *tls_certificate, *tls_key;
-    bool proxy_protocol;       /* TLS connections may begin with a PROXY line */
-    int64_t workers;           /* 0: one a core */
-    int64_t connections_max;   /* a worker */
-    int64_t wait_ms;           /* how long a request waits for a fresher document */
-    int64_t waiters_max;       /* requests that may wait at once */
-    int64_t unproven_after_ms; /* from then on answers say that freshness is unproven */
-    const char *cache_control; /* of catalogue answers */
-    int64_t access_log_sample; /* one request in N is logged; 0: only 5xx */
+    bool proxy_protocol;          /* TLS connections may begin with a PROXY line */
+    int64_t workers;              /* 0: one a core */
+    int64_t connections_max;      /* a worker */
+    int64_t connection_age_max_s; /* 0: no limit */
+    int64_t wait_ms;              /* how long a request waits for a fresher document */
+    int64_t waiters_max;          /* requests that may wait at once */
+    int64_t unproven_after_ms;    /* from then on answers say that freshness is unproven */
+    const char *cache_control;    /* of catalogue answers */
+    int64_t access_log_sample;    /* one request in N is logged; 0: only 5xx */
 };
 
 /* What the operations port answers. */

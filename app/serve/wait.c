@@ -90,7 +90,7 @@ bool exchange_wait(const struct exchange *x)
     struct waiter *w = h2o_mem_alloc_shared(&x->req->pool, sizeof *w, on_disposed);
     *w = (struct waiter){.exchange = *x, .timeout = {.cb = on_timeout}};
     h2o_linklist_insert(&worker->waiters, &w->link);
-    h2o_timeout_link(worker->loop.context.loop, &worker->wait_timeout, &w->timeout);
+    h2o_timeout_link(worker->loop.loop, &worker->wait_timeout, &w->timeout);
     /* News that came between the first look and now was not sent to us: look once more. */
     if (try_again(w, false)) {
         metric_add_own(&worker->metrics.waits_fresh, 1);
@@ -101,8 +101,8 @@ bool exchange_wait(const struct exchange *x)
 void waiting_init(struct worker *w)
 {
     h2o_linklist_init_anchor(&w->waiters);
-    h2o_timeout_init(w->loop.context.loop, &w->wait_timeout, (uint64_t)w->service->options->wait_ms);
-    h2o_multithread_register_receiver(w->loop.context.queue, &w->news, on_news);
+    h2o_timeout_init(w->loop.loop, &w->wait_timeout, (uint64_t)w->service->options->wait_ms);
+    h2o_multithread_register_receiver(w->loop.queue, &w->news, on_news);
     demand_watch(w->service->demand, send_news, w);
 }
 

@@ -46,6 +46,7 @@ bool worker_init(struct worker *w, struct service *service, h2o_globalconf_t *co
     }
     event_loop_init(&w->loop, "worker", config, (size_t)service->options->connections_max);
     w->loop.before_wait = before_wait;
+    w->loop.age_max_us = service->options->connection_age_max_s * 1000000;
     waiting_init(w);
     return true;
 }
