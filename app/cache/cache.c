@@ -71,6 +71,11 @@ void cache_free(struct cache **cache)
     }
     id_root_free(atomic_load(&c->ids), true);
     ck_hs_destroy(&c->slots);
+    for (struct guard *g = c->guards; g;) {
+        struct guard *next = g->next;
+        free(g);
+        g = next;
+    }
     free(c);
     *cache = NULL;
 }
@@ -81,6 +86,8 @@ struct guard *guard_new(struct cache *cache)
     if (g) {
         memset(g, 0, sizeof *g);
         g->cache = cache;
+        g->next = cache->guards;
+        cache->guards = g;
         ck_epoch_register(&cache->epoch, &g->record, NULL);
     }
     return g;
@@ -88,9 +95,7 @@ struct guard *guard_new(struct cache *cache)
 
 void guard_free(struct guard **guard)
 {
-    /* The record stays in the epoch's list for ever, to be used again; a replica has a fixed few, all freed when the
-     * cache is. */
-    free(*guard);
+    ck_epoch_unregister(&(*guard)->record);
     *guard = NULL;
 }
 

@@ -17,7 +17,8 @@ struct cache {
 
     /* owned by the refresher */
     ck_epoch_record_t writer;
-    size_t removed; /* slots taken out since the table was last rebuilt */
+    struct guard *guards; /* all there ever were */
+    size_t removed;       /* slots taken out since the table was last rebuilt */
 
     /* shared by nature */
     ck_epoch_t epoch;

@@ -12,9 +12,11 @@ struct cache;
 struct guard {
     ck_epoch_record_t record; /* 64-byte aligned: allocate with guard_new only */
     struct cache *cache;
+    struct guard *next; /* of the cache's */
 };
 
-struct guard *guard_new(struct cache *cache); /* before the threads start, or on the thread; NULL: no memory */
+struct guard *guard_new(struct cache *cache); /* before the threads start; NULL: no memory */
+/* Its memory goes with the cache: Concurrency Kit keeps records for ever in its list. */
 void guard_free(struct guard **guard);
 
 #if defined(__SANITIZE_THREAD__)

@@ -35,25 +35,26 @@ struct server {
 
 /* ---- configuration: all threads, fixed ------------------------------------------------------ */
 
-static void configure(h2o_globalconf_t *config, const char *name)
+static void configure(h2o_globalconf_t *config, const char *name, int64_t age_max_s)
 {
+    int64_t grace_ms = age_max_s > 0 && age_max_s * 250 < HTTP2_GRACE_MS ? age_max_s * 250 : HTTP2_GRACE_MS;
     h2o_config_init(config);
     config->server_name = h2o_iovec_init(name, strlen(name));
     config->max_request_entity_size = ENTITY_MAX;
     config->http1.req_timeout = HTTP1_TIMEOUT_MS;
     config->http2.idle_timeout = HTTP2_IDLE_MS;
-    config->http2.graceful_shutdown_timeout = HTTP2_GRACE_MS;
+    config->http2.graceful_shutdown_timeout = (uint64_t)grace_ms;
     config->http2.max_concurrent_requests_per_connection = HTTP2_REQUESTS_MAX;
 }
 
 static void configure_all(struct server *s, const struct operations_route *routes, size_t count, void *context)
 {
-    configure(&s->config, "atelier");
+    configure(&s->config, "atelier", s->service.options->connection_age_max_s);
     h2o_hostconf_t *host = h2o_config_register_host(&s->config, h2o_iovec_init(H2O_STRLIT("default")), 65535);
     handler_register(host);
     access_log_register(host->paths.entries);
     library_errors_register(host);
-    configure(&s->operations_config, "atelier-operations");
+    configure(&s->operations_config, "atelier-operations", 0);
     h2o_hostconf_t *operations =
         h2o_config_register_host(&s->operations_config, h2o_iovec_init(H2O_STRLIT("default")), 65535);
     operations_register(operations, routes, count, context);
