@@ -15,12 +15,15 @@ void text_clear(struct text *t)
 {
     t->len = 0;
     t->failed = false;
+    if (t->at) {
+        t->at[0] = '\0';
+    }
 }
 
 static bool reserve(struct text *t, size_t more)
 {
     size_t need = t->len + more + 1;
-    if (t->failed || need < more) {
+    if (t->failed || need < more || need > SIZE_MAX / 2) {
         t->failed = true;
         return false;
     }

@@ -71,9 +71,9 @@ enum { PUBLISH_MAX = 256 };
 
 enum publish_result {
     PUBLISH_DONE,
-    PUBLISH_OLD,   /* the slot has something as new or newer: dropped */
-    PUBLISH_AGAIN, /* a newer change was announced meanwhile: dropped, fetch again */
-    PUBLISH_NO_MEMORY,
+    PUBLISH_OLD,       /* the slot has something as new or newer: dropped */
+    PUBLISH_AGAIN,     /* a newer change was announced meanwhile: dropped, fetch again */
+    PUBLISH_NO_MEMORY, /* dropped, or shown but not listed: what was read must be read and published again */
 };
 
 /* The slot of a product, made if there is none; NULL: no memory. */

@@ -65,12 +65,14 @@ bool demand_ask(struct demand *d, int64_t id)
         return false;
     }
     w->id = id;
-    w->next = atomic_load_explicit(&d->wishes, memory_order_relaxed);
-    while (
-        !atomic_compare_exchange_weak_explicit(&d->wishes, &w->next, w, memory_order_release, memory_order_relaxed)) {
-    }
-    /* Only the first wish of a batch needs to wake the refresher: it empties the stack after it was woken. */
-    if (!w->next) {
+    struct wish *before = atomic_load_explicit(&d->wishes, memory_order_relaxed);
+    do {
+        w->next = before;
+    } while (
+        !atomic_compare_exchange_weak_explicit(&d->wishes, &before, w, memory_order_release, memory_order_relaxed));
+    /* From here on the wish is the refresher's, which may have freed it. Only the first one of a batch needs to wake
+     * it: it empties the stack after it was woken. */
+    if (!before) {
         uint64_t one = 1;
         ssize_t ignored = write(d->wake, &one, sizeof one);
         (void)ignored;

@@ -61,20 +61,43 @@ static bool is_listed(const struct cache *c, int64_t id)
     return id_index_has(atomic_load_explicit(&c->ids, memory_order_relaxed), id);
 }
 
-/* The first pass of cache_publish: results, and the ids that come and go. */
+/* What the slot shows once this entry was judged; NULL: nothing. */
+static const struct entry *shown_after(const struct entry *e, enum publish_result result, const struct slot *slot)
+{
+    if (result == PUBLISH_DONE) {
+        return e;
+    }
+    return slot ? atomic_load_explicit(&slot->entry, memory_order_relaxed) : NULL;
+}
+
+/* The first pass of cache_publish: results, and the ids that come and go. Also for entries that are dropped: the index
+ * may lack a product since a publish that had no memory for it. */
 static void sort_out(struct cache *c, struct entry **entries, size_t count, enum publish_result *results,
                      struct slot **slots, int64_t *come, size_t *comes, int64_t *go, size_t *goes)
 {
     for (size_t i = 0; i < count; i++) {
         slots[i] = cache_slot(c, entries[i]->id, true);
         results[i] = judge(c, entries[i], slots[i]);
-        if (results[i] != PUBLISH_DONE || entries[i]->exists == is_listed(c, entries[i]->id)) {
+        const struct entry *shown = shown_after(entries[i], results[i], slots[i]);
+        if (!shown || shown->exists == is_listed(c, shown->id)) {
             continue;
         }
-        if (entries[i]->exists) {
-            come[(*comes)++] = entries[i]->id;
+        if (shown->exists) {
+            come[(*comes)++] = shown->id;
         } else {
-            go[(*goes)++] = entries[i]->id;
+            go[(*goes)++] = shown->id;
+        }
+    }
+}
+
+/* Without memory for the index, lists lack products that are there. */
+static void fail_listing(struct cache *c, struct slot **slots, size_t count, enum publish_result *results)
+{
+    atomic_store_explicit(&c->complete, false, memory_order_release);
+    for (size_t i = 0; i < count; i++) {
+        const struct entry *e = slots[i] ? atomic_load_explicit(&slots[i]->entry, memory_order_relaxed) : NULL;
+        if (e && e->exists && !is_listed(c, e->id)) {
+            results[i] = PUBLISH_NO_MEMORY;
         }
     }
 }
@@ -109,10 +132,8 @@ void cache_publish(struct cache *c, struct entry **entries, size_t count, enum p
             entries[i] = NULL;
         }
     }
-    /* Without memory for the index, lists lack the new products: the refresher loads all again when the cache is no
-     * longer complete. */
     if (!change_ids(c, come, comes, NULL, 0)) {
-        atomic_store_explicit(&c->complete, false, memory_order_release);
+        fail_listing(c, slots, count, results);
     }
 }
 

@@ -28,7 +28,7 @@ static bool parse(const char *text, size_t len, struct snapshot *s)
     const char *at = text;
     const char *end = text + len;
     if (!take_number(&at, end, ':', &s->xmin) || !take_number(&at, end, ':', &s->xmax) || s->xmin > s->xmax ||
-        end == text || memchr(text, ':', len) == memrchr(text, ':', len)) {
+        end[-1] == ',' || memchr(text, ':', len) == memrchr(text, ':', len)) {
         return false;
     }
     uint64_t before = 0;

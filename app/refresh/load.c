@@ -14,6 +14,7 @@ void load_start(struct refresher *r)
     r->load.after = 0;
     r->load.started_us = clock_us();
     r->load.running = true;
+    r->load.lacks = false;
     r->load.again = r->load.slice_under_way; /* the slice under way belongs to the load before */
     metric_set(&r->metrics.loading, 1);
     metric_set(&r->metrics.loaded_up_to, 0);
@@ -40,6 +41,10 @@ void load_send(struct refresher *r)
 
 static void finish_load(struct refresher *r)
 {
+    if (r->load.lacks) {
+        load_start(r);
+        return;
+    }
     r->load.running = false;
     cache_set_complete(r->cache);
     metric_add(&r->metrics.loads, 1);

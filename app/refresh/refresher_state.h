@@ -45,6 +45,7 @@ struct refresher {
     /* owned by the thread: loading everything, slice by slice */
     struct {
         bool running, slice_under_way, again;
+        bool lacks; /* something could not be published or listed since it began: it is done once more */
         int64_t after;
         int64_t started_us;
     } load;

@@ -48,6 +48,7 @@ static void publish_some(struct refresher *r, struct entry **entries, size_t cou
     for (size_t i = 0; i < count; i++) {
         struct slot *slot = cache_slot(r->cache, ids[i], false);
         count_result(r, exists[i], results[i]);
+        r->load.lacks |= results[i] == PUBLISH_NO_MEMORY;
         if (slot) {
             settle(r, slot);
         }

@@ -156,37 +156,55 @@ void event_loop_drain(struct event_loop *loop, int64_t deadline_us)
 void event_loop_init(struct event_loop *loop, const char *name, h2o_globalconf_t *config, size_t connections_max)
 {
     loop->name = name;
+    loop->config = config;
     loop->connections_max = connections_max;
-    loop->loop = h2o_evloop_create();
-    loop->queue = h2o_multithread_create_queue(loop->loop);
-    for (size_t i = 0; i < GENERATIONS; i++) {
-        loop->generations[i].loop = loop;
-        h2o_context_init(&loop->generations[i].context, loop->loop, config);
-    }
-    h2o_multithread_register_receiver(loop->queue, &loop->orders, on_orders);
 }
 
-void event_loop_listen(struct event_loop *loop, int fd, h2o_globalconf_t *config, SSL_CTX *tls, bool proxy_line)
+void event_loop_listen(struct event_loop *loop, int fd, SSL_CTX *tls, bool proxy_line)
 {
-    ENSURE(loop->listener_count < LOOP_LISTENERS_MAX);
-    struct loop_listener *l = &loop->listeners[loop->listener_count++];
-    l->loop = loop;
+    ENSURE(loop->listener_count < LOOP_LISTENERS_MAX && !loop->started);
+    loop->listeners[loop->listener_count++] =
+        (struct loop_listener){.loop = loop, .fd = fd, .tls = tls, .proxy_line = proxy_line};
+}
+
+static void start_listening(struct event_loop *loop, struct loop_listener *l)
+{
     for (size_t i = 0; i < GENERATIONS; i++) {
         l->accept[i] = (h2o_accept_ctx_t){.ctx = &loop->generations[i].context,
-                                          .hosts = config->hosts,
-                                          .ssl_ctx = tls,
-                                          .expect_proxy_line = proxy_line};
+                                          .hosts = loop->config->hosts,
+                                          .ssl_ctx = l->tls,
+                                          .expect_proxy_line = l->proxy_line};
     }
-    l->socket = h2o_evloop_socket_create(loop->loop, fd, H2O_SOCKET_FLAG_DONT_READ);
+    l->socket = h2o_evloop_socket_create(loop->loop, l->fd, H2O_SOCKET_FLAG_DONT_READ);
     l->socket->data = l;
     h2o_socket_read_start(l->socket, on_accept);
+}
+
+/* On the loop's own thread. */
+static void set_up(struct event_loop *loop)
+{
+    loop->loop = h2o_evloop_create();
+    loop->queue = h2o_multithread_create_queue(loop->loop);
+    h2o_multithread_register_receiver(loop->queue, &loop->orders, on_orders);
+    for (size_t i = 0; i < GENERATIONS; i++) {
+        loop->generations[i].loop = loop;
+        h2o_context_init(&loop->generations[i].context, loop->loop, loop->config);
+    }
+    for (size_t i = 0; i < loop->listener_count; i++) {
+        start_listening(loop, &loop->listeners[i]);
+    }
+    if (loop->on_start) {
+        loop->on_start(loop);
+    }
+    schedule_rotation(loop);
 }
 
 static void *loop_main(void *context)
 {
     struct event_loop *loop = context;
     pthread_setname_np(pthread_self(), loop->name);
-    schedule_rotation(loop);
+    set_up(loop);
+    sem_post(&loop->ready);
     while (!is_drained(loop)) {
         if (loop->before_wait) {
             loop->before_wait(loop);
@@ -199,11 +217,14 @@ static void *loop_main(void *context)
 
 bool event_loop_start(struct event_loop *loop, struct error *e)
 {
+    sem_init(&loop->ready, 0, 0);
     int failed = pthread_create(&loop->thread, NULL, loop_main, loop);
     if (failed) {
         return error_set(e, ERROR_SYSTEM, "cannot start thread %s: %s", loop->name, strerror(failed));
     }
     loop->started = true;
+    while (sem_wait(&loop->ready) != 0) {
+    }
     return true;
 }
 

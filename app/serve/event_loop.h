@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include <h2o.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 
 enum { LOOP_LISTENERS_MAX = 8 };
@@ -21,6 +22,9 @@ enum { GENERATIONS = 2 };
 
 struct loop_listener {
     struct event_loop *loop;
+    int fd;
+    SSL_CTX *tls;
+    bool proxy_line;
     h2o_socket_t *socket;
     h2o_accept_ctx_t accept[GENERATIONS];
 };
@@ -28,8 +32,10 @@ struct loop_listener {
 struct event_loop {
     /* fixed once it runs */
     const char *name; /* of the thread, ≤ 15 bytes */
+    h2o_globalconf_t *config;
     size_t connections_max;
     int64_t age_max_us;                           /* of connections, about; 0: no limit */
+    void (*on_start)(struct event_loop *loop);    /* may be NULL: on its thread, before the first turn */
     void (*before_wait)(struct event_loop *loop); /* may be NULL: once a turn, before it waits */
 
     /* owned by the thread */
@@ -46,15 +52,18 @@ struct event_loop {
     /* shared */
     pthread_t thread;
     bool started;
+    sem_t ready;
     h2o_multithread_receiver_t orders;
     _Atomic size_t connections;
     _Atomic uint64_t accepted, refused;
 };
 
-/* Before the thread runs; the loop must not move in memory afterwards. */
+/* Before the thread runs; the loop must not move in memory afterwards. Nothing of libh2o is made yet: its buffers are
+ * recycled in lists of the thread that made them, without a lock, so each loop makes its own. */
 void event_loop_init(struct event_loop *loop, const char *name, h2o_globalconf_t *config, size_t connections_max);
-/* Takes the listening socket; `tls` may be NULL. */
-void event_loop_listen(struct event_loop *loop, int fd, h2o_globalconf_t *config, SSL_CTX *tls, bool proxy_line);
+/* Takes the listening socket; `tls` may be NULL. Before it starts. */
+void event_loop_listen(struct event_loop *loop, int fd, SSL_CTX *tls, bool proxy_line);
+/* Returns once the loop can be sent messages. */
 MUST_CHECK bool event_loop_start(struct event_loop *loop, struct error *e);
 /* Any thread: stop accepting (nothing that waits in a listening socket is lost), finish what is in flight, close
  * what is idle, and end at the latest at the deadline (clock_us). */

@@ -48,13 +48,16 @@ void exchange_look_up(struct exchange *x, bool last, struct answer *out);
 /* respond.c: sends it. */
 void exchange_respond(struct exchange *x, const struct answer *a);
 void exchange_refuse(struct exchange *x, enum problem p, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* The headers of every answer: Vary, CORS, X-Request-Id, traceparent. Needs x's worker, request and ids. */
+void exchange_add_common(struct exchange *x);
 /* The routes of this server, and the answer to OPTIONS. */
 void exchange_respond_index(struct exchange *x);
 void exchange_respond_options(struct exchange *x);
 
 /* wait.c: keeps the request until there is news, at most wait_ms. false: too many wait already. */
 bool exchange_wait(const struct exchange *x);
-void waiting_init(struct worker *w);
+void waiting_watch(struct worker *w); /* before threads start */
+void waiting_init(struct worker *w);  /* on its thread */
 /* Answers all that wait with what there is: on drain. */
 void waiting_flush(struct worker *w);
 

@@ -1,6 +1,6 @@
 #include "serve/library_errors.h"
 
-#include "serve/problem.h"
+#include "serve/exchange.h"
 
 struct replaced {
     h2o_ostream_t super;
@@ -41,8 +41,9 @@ static void on_setup_ostream(h2o_filter_t *self, h2o_req_t *req, h2o_ostream_t *
         h2o_headers_t *headers = &req->res.headers;
         h2o_add_header(&req->pool, headers, H2O_TOKEN_CONTENT_TYPE, NULL, H2O_STRLIT("application/problem+json"));
         h2o_add_header(&req->pool, headers, H2O_TOKEN_CACHE_CONTROL, NULL, H2O_STRLIT("no-store"));
-        h2o_add_header(&req->pool, headers, H2O_TOKEN_VARY, NULL, H2O_STRLIT("Accept-Encoding"));
-        h2o_add_header(&req->pool, headers, H2O_TOKEN_ACCESS_CONTROL_ALLOW_ORIGIN, NULL, H2O_STRLIT("*"));
+        struct event_loop *loop = event_loop_of(req);
+        struct exchange x = {.worker = H2O_STRUCT_FROM_MEMBER(struct worker, loop, loop), .req = req};
+        exchange_add_common(&x);
     }
     h2o_setup_next_ostream(req, slot);
 }

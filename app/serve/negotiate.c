@@ -143,17 +143,29 @@ bool etag_matches(const char *header, size_t len, const char *etag, size_t etag_
     if (end - at == 1 && *at == '*') {
         return true;
     }
-    /* Tags may hold commas: walk from quote to quote. */
+    /* Tags may hold commas: walk from quote to quote. What is not a list of tags matches nothing. */
     while (at < end) {
-        const char *open = memchr(at, '"', (size_t)(end - at));
-        const char *close = open ? memchr(open + 1, '"', (size_t)(end - open - 1)) : NULL;
+        if (*at == ',' || is_space(*at)) { /* a list may have empty elements */
+            at++;
+            continue;
+        }
+        if (end - at > 2 && at[0] == 'W' && at[1] == '/') {
+            at += 2;
+        }
+        const char *close = *at == '"' ? memchr(at + 1, '"', (size_t)(end - at - 1)) : NULL;
         if (!close) {
             return false;
         }
-        if ((size_t)(close + 1 - open) == etag_len && memcmp(open, etag, etag_len) == 0) {
+        const char *tag = at;
+        const char *next = close + 1;
+        trim(&next, &end);
+        if (next < end && *next != ',') {
+            return false;
+        }
+        if ((size_t)(close + 1 - tag) == etag_len && memcmp(tag, etag, etag_len) == 0) {
             return true;
         }
-        at = close + 1;
+        at = next;
     }
     return false;
 }

@@ -1,5 +1,7 @@
 #include "serve/path.h"
 
+#include "base/error.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -169,6 +171,23 @@ static bool take_parameter(const struct parameter *p, const char *value, size_t 
     return p->parse(value, len, out) || refuse(why, p->name, value, len, p->accepted);
 }
 
+/* The parameter of this name, percent-decoded as values are; NULL: not one of ours. */
+static const struct parameter *find_parameter(const char *at, size_t len)
+{
+    enum { NAME_MAX_ENCODED = 3 * 5 }; /* "count", each letter escaped */
+    char name[NAME_MAX_ENCODED];
+    if (len > sizeof name) {
+        return NULL;
+    }
+    size_t name_len = decode(at, len, name);
+    for (size_t i = 0; i < PARAMETERS; i++) {
+        if (is(name, name_len, parameters[i].name)) {
+            return &parameters[i];
+        }
+    }
+    return NULL;
+}
+
 /* name=value pairs; unknown names are passed over. */
 static bool parse_query(const char *query, size_t len, struct target *out, struct refusal *why)
 {
@@ -176,18 +195,17 @@ static bool parse_query(const char *query, size_t len, struct target *out, struc
     unsigned seen = 0;
     bool chosen = false;
     const char *end = query + len;
+    ENSURE(len <= sizeof value);
     for (const char *at = query; at < end;) {
         const char *stop = memchr(at, '&', (size_t)(end - at));
         stop = stop ? stop : end;
         const char *equals = memchr(at, '=', (size_t)(stop - at));
-        const char *name_end = equals ? equals : stop;
         const char *from = equals ? equals + 1 : stop;
-        for (size_t i = 0; i < PARAMETERS && (size_t)(stop - from) < sizeof value; i++) {
-            if (is(at, (size_t)(name_end - at), parameters[i].name)) {
-                size_t value_len = decode(from, (size_t)(stop - from), value);
-                if (!take_parameter(&parameters[i], value, value_len, &seen, &chosen, out, why)) {
-                    return false;
-                }
+        const struct parameter *p = find_parameter(at, (size_t)((equals ? equals : stop) - at));
+        if (p) {
+            size_t value_len = decode(from, (size_t)(stop - from), value);
+            if (!take_parameter(p, value, value_len, &seen, &chosen, out, why)) {
+                return false;
             }
         }
         at = stop + 1;

@@ -26,7 +26,7 @@ struct refusal {
     const char *accepted; /* what is accepted */
 };
 
-/* `path` is normalised and decoded, without the query; `query` is as sent, without '?'. A path that is no route is
- * ROUTE_NONE and no error. false: a parameter is not acceptable, and `why` says which. */
+/* `path` is normalised and decoded, without the query; `query` is as sent, without '?', and at most URL_MAX long. A
+ * path that is no route is ROUTE_NONE and no error. false: a parameter is not acceptable, and `why` says which. */
 bool path_parse(const char *path, size_t path_len, const char *query, size_t query_len, struct target *out,
                 struct refusal *why);

@@ -45,7 +45,7 @@ static void add_ids(struct exchange *x)
     ADD_NAMED(req, "traceparent", trace.base, trace.len);
 }
 
-static void add_common(struct exchange *x)
+void exchange_add_common(struct exchange *x)
 {
     add_token(x->req, H2O_TOKEN_VARY, H2O_STRLIT("Accept-Encoding"));
     add_token(x->req, H2O_TOKEN_ACCESS_CONTROL_ALLOW_ORIGIN, H2O_STRLIT("*"));
@@ -125,7 +125,7 @@ static void respond_problem(struct exchange *x, enum problem p, const char *deta
     if (p == PROBLEM_METHOD) {
         add_token(req, H2O_TOKEN_ALLOW, H2O_STRLIT("GET, HEAD, OPTIONS"));
     }
-    add_common(x);
+    exchange_add_common(x);
     if (a) {
         add_freshness(x, a);
     }
@@ -145,7 +145,7 @@ static void respond_body(struct exchange *x, const struct answer *a)
     if (a->link.base) {
         add_token(req, H2O_TOKEN_LINK, a->link.base, a->link.len);
     }
-    add_common(x);
+    exchange_add_common(x);
     add_freshness(x, a);
     if (a->not_modified) {
         finish(x, 304, "Not Modified", (h2o_iovec_t){0}, 0);
@@ -180,7 +180,7 @@ void exchange_respond_index(struct exchange *x)
         "\"/products/{id}\",\"/products/{id}/styles\",\"/products/{id}/related\"]}";
     add_token(x->req, H2O_TOKEN_CONTENT_TYPE, H2O_STRLIT("application/json; charset=utf-8"));
     add_token(x->req, H2O_TOKEN_CACHE_CONTROL, H2O_STRLIT("no-cache"));
-    add_common(x);
+    exchange_add_common(x);
     finish(x, 200, "OK", h2o_iovec_init(H2O_STRLIT(body)), sizeof body - 1);
 }
 
@@ -191,6 +191,6 @@ void exchange_respond_options(struct exchange *x)
     ADD_NAMED(x->req, "access-control-allow-headers",
               H2O_STRLIT("Authorization, Content-Type, If-None-Match, Catalogue-At-Least"));
     ADD_NAMED(x->req, "access-control-max-age", H2O_STRLIT("86400"));
-    add_common(x);
+    exchange_add_common(x);
     finish(x, 204, "No Content", (h2o_iovec_t){0}, 0);
 }

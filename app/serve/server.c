@@ -79,7 +79,7 @@ static bool listen_workers(struct server *s, const char *address, SSL_CTX *tls, 
         return false;
     }
     for (size_t i = 0; i < s->worker_count; i++) {
-        event_loop_listen(&s->workers[i].loop, fds[i], &s->config, tls, proxy_line);
+        event_loop_listen(&s->workers[i].loop, fds[i], tls, proxy_line);
     }
     return true;
 }
@@ -96,7 +96,7 @@ static bool listen_operations(struct server *s, struct error *e)
     if (!listen_open(address, &fd, 1, e)) {
         return false;
     }
-    event_loop_listen(&s->operations, fd, &s->operations_config, NULL, false);
+    event_loop_listen(&s->operations, fd, NULL, false);
     return true;
 }
 

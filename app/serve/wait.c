@@ -103,6 +103,10 @@ void waiting_init(struct worker *w)
     h2o_linklist_init_anchor(&w->waiters);
     h2o_timeout_init(w->loop.loop, &w->wait_timeout, (uint64_t)w->service->options->wait_ms);
     h2o_multithread_register_receiver(w->loop.queue, &w->news, on_news);
+}
+
+void waiting_watch(struct worker *w)
+{
     demand_watch(w->service->demand, send_news, w);
 }
 

@@ -5,8 +5,9 @@
 #include <string.h>
 #include <sys/random.h>
 
-static const int counted[STATUS_SLOTS - 1] = {200, 304, 204, 400, 404, 405, 503};
-const char *const status_slot_names[STATUS_SLOTS] = {"200", "304", "204", "400", "404", "405", "503", "other"};
+static const int counted[STATUS_SLOTS - 1] = {200, 204, 304, 400, 404, 405, 406, 413, 414, 431, 500, 503};
+const char *const status_slot_names[STATUS_SLOTS] = {"200", "204", "304", "400", "404", "405",  "406",
+                                                     "413", "414", "431", "500", "503", "other"};
 
 int status_slot(int status)
 {
@@ -29,6 +30,11 @@ uint64_t worker_random(struct worker *w)
     return result;
 }
 
+static void on_start(struct event_loop *loop)
+{
+    waiting_init(H2O_STRUCT_FROM_MEMBER(struct worker, loop, loop));
+}
+
 /* On drain, those that wait are answered with what there is. */
 static void before_wait(struct event_loop *loop)
 {
@@ -45,9 +51,10 @@ bool worker_init(struct worker *w, struct service *service, h2o_globalconf_t *co
         return error_set(e, ERROR_SYSTEM, "no memory or no random numbers for a worker");
     }
     event_loop_init(&w->loop, "worker", config, (size_t)service->options->connections_max);
+    w->loop.on_start = on_start;
     w->loop.before_wait = before_wait;
     w->loop.age_max_us = service->options->connection_age_max_s * 1000000;
-    waiting_init(w);
+    waiting_watch(w);
     return true;
 }
 

@@ -8,7 +8,7 @@
 #include "serve/problem.h"
 #include "serve/server.h"
 
-enum { STATUS_SLOTS = 8 };
+enum { STATUS_SLOTS = 13 };
 
 /* Counted by the worker, summed for /metrics. */
 struct worker_metrics {

@@ -151,7 +151,8 @@ DECLARE
 BEGIN
     IF retention IS NULL OR retention < interval '0' THEN
         RAISE invalid_parameter_value USING
-            MESSAGE = format('feed.prune: retention is %s; it must be an interval of 0 or more', coalesce(retention::text, 'null'));
+            MESSAGE = format('feed.prune: retention is %s; it must be an interval of 0 or more',
+                             coalesce(retention::text, 'null'));
     END IF;
     IF NOT pg_try_advisory_xact_lock(1635018092, 1) THEN
         RETURN 0;

@@ -43,7 +43,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT format('row-level security of table %s', r.oid::regclass)
     FROM live JOIN pg_class AS r ON r.oid = live.oid WHERE r.relrowsecurity
     UNION ALL
-    SELECT format('a subscription to table %s', srrelid::regclass) FROM live JOIN pg_subscription_rel ON srrelid = live.oid
+    SELECT format('a subscription to table %s', srrelid::regclass)
+    FROM live JOIN pg_subscription_rel ON srrelid = live.oid
 $$;
 
 CREATE FUNCTION loading.refuse_obstacles() RETURNS void
@@ -107,8 +108,9 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         SELECT 6, position, 'triggers of ' || c.name,
                string_agg(loading.aside(pg_get_triggerdef(t.oid))
                    || CASE tgenabled WHEN 'O' THEN '' ELSE
-                      format('; ALTER TABLE incoming.%I %s TRIGGER %I', c.name, CASE tgenabled
-                             WHEN 'R' THEN 'ENABLE REPLICA' WHEN 'A' THEN 'ENABLE ALWAYS' ELSE 'DISABLE' END, tgname) END,
+                      format('; ALTER TABLE incoming.%I %s TRIGGER %I', c.name,
+                             CASE tgenabled WHEN 'R' THEN 'ENABLE REPLICA' WHEN 'A' THEN 'ENABLE ALWAYS' ELSE 'DISABLE' END,
+                             tgname) END,
                    '; ' ORDER BY tgname)
         FROM loading.catalogue AS c JOIN pg_trigger AS t ON t.tgrelid = c.live AND NOT tgisinternal
         GROUP BY position, c.name
@@ -124,7 +126,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         -- rights on tables, and on columns
         SELECT 8, position, 'grants on ' || granted.name,
                format('GRANT %s ON incoming.%I TO %s%s',
-                      string_agg(privilege_type || coalesce(' (' || quote_ident(attname) || ')', ''), ', ' ORDER BY privilege_type),
+                      string_agg(privilege_type || coalesce(' (' || quote_ident(attname) || ')', ''), ', '
+                                 ORDER BY privilege_type),
                       granted.name, CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END,
                       CASE WHEN is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
         FROM (SELECT position, name, NULL AS attname, relacl AS acl
@@ -147,18 +150,26 @@ BEGIN
     IF NOT pg_try_advisory_lock(1635018092, 2) THEN
         RAISE object_in_use USING MESSAGE = 'another load is running', HINT = 'Wait for it to end.';
     END IF;
+    -- The new tables would belong to whoever loads them.
+    SELECT pg_get_userbyid(relowner) INTO stranger FROM loading.catalogue JOIN pg_class AS r ON r.oid = live
+    WHERE pg_get_userbyid(relowner) <> current_user LIMIT 1;
+    IF FOUND THEN
+        RAISE object_not_in_prerequisite_state USING
+            MESSAGE = format('a load is made by the catalogue''s owner, %s, and this is %s', stranger, current_user);
+    END IF;
     PERFORM loading.refuse_obstacles();
     DROP SCHEMA IF EXISTS incoming CASCADE;
     CREATE SCHEMA incoming;
     CREATE TABLE incoming.plan AS SELECT * FROM loading.make_plan();
     FOR table_name IN SELECT name FROM loading.catalogue ORDER BY position LOOP
-        EXECUTE format('CREATE TABLE incoming.%1$I (LIKE public.%1$I INCLUDING ALL EXCLUDING INDEXES EXCLUDING STATISTICS)',
-                       table_name);
+        EXECUTE format('CREATE TABLE incoming.%1$I'
+                       ' (LIKE public.%1$I INCLUDING ALL EXCLUDING INDEXES EXCLUDING STATISTICS)', table_name);
     END LOOP;
     -- Default privileges may have granted what the live tables do not grant.
     FOR table_name, stranger IN
         SELECT DISTINCT relname, CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END
-        FROM pg_class, aclexplode(relacl) WHERE relnamespace = 'incoming'::regnamespace AND relkind = 'r' AND grantee <> relowner
+        FROM pg_class, aclexplode(relacl)
+        WHERE relnamespace = 'incoming'::regnamespace AND relkind = 'r' AND grantee <> relowner
     LOOP
         EXECUTE format('REVOKE ALL ON incoming.%I FROM %s', table_name, stranger);
     END LOOP;

@@ -1,0 +1,87 @@
+#include "unit.h"
+
+#include "base/metric.h"
+
+#include <pthread.h>
+
+struct counters {
+    metric hits, misses, size;
+};
+
+static const struct metric_row rows[] = {
+    {"unit_looks_total", "found=\"yes\"", METRIC_COUNTER, offsetof(struct counters, hits), "Looks, by outcome"},
+    {"unit_looks_total", "found=\"no\"", METRIC_COUNTER, offsetof(struct counters, misses), "Looks, by outcome"},
+    {"unit_size", NULL, METRIC_GAUGE, offsetof(struct counters, size), "How large"},
+};
+
+static void check_print(const struct counters *const *sources, size_t count, const char *expected)
+{
+    struct text t = {0};
+    metrics_print(&t, rows, COUNT(rows), (const void *const *)sources, count);
+    assert_string_equal(t.at, expected);
+    text_fini(&t);
+}
+
+static void test_print(void **state)
+{
+    struct counters one = {0};
+    struct counters two = {0};
+    const struct counters *const both[] = {&one, &two};
+    (void)state;
+    metric_add(&one.hits, 3);
+    metric_add_own(&two.hits, 4);
+    metric_add_own(&two.hits, 0);
+    metric_add(&two.misses, UINT64_MAX);
+    metric_set(&one.size, 9);
+    metric_set(&one.size, 8);
+    check_print(both, 2,
+                "# HELP unit_looks_total Looks, by outcome\n# TYPE unit_looks_total counter\n"
+                "unit_looks_total{found=\"yes\"} 7\nunit_looks_total{found=\"no\"} 18446744073709551615\n"
+                "# HELP unit_size How large\n# TYPE unit_size gauge\nunit_size 8\n");
+    assert_int_equal(metric_get(&one.hits), 3);
+}
+
+static void test_print_nothing(void **state)
+{
+    struct text t = {0};
+    (void)state;
+    metrics_print(&t, rows, 0, NULL, 0);
+    assert_int_equal(t.len, 0);
+    check_print(NULL, 0,
+                "# HELP unit_looks_total Looks, by outcome\n# TYPE unit_looks_total counter\n"
+                "unit_looks_total{found=\"yes\"} 0\nunit_looks_total{found=\"no\"} 0\n"
+                "# HELP unit_size How large\n# TYPE unit_size gauge\nunit_size 0\n");
+    text_fini(&t);
+}
+
+static void *count_up(void *m)
+{
+    for (int i = 0; i < 50000; i++) {
+        metric_add(m, 1);
+    }
+    return NULL;
+}
+
+static void test_shared_counter(void **state)
+{
+    metric shared = 0;
+    pthread_t threads[3];
+    (void)state;
+    for (size_t i = 0; i < COUNT(threads); i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, count_up, &shared), 0);
+    }
+    for (size_t i = 0; i < COUNT(threads); i++) {
+        pthread_join(threads[i], NULL);
+    }
+    assert_int_equal(metric_get(&shared), 150000);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_print),
+        cmocka_unit_test(test_print_nothing),
+        cmocka_unit_test(test_shared_counter),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
