@@ -115,7 +115,7 @@ static void test_noise(void **state)
     struct text row = {0};
     (void)state;
     copy_encode(&row, &example);
-    for (int turn = 0; turn < 20000; turn++) {
+    for (int turn = 0; turn < 5000; turn++) {
         struct rows rows = {0};
         struct field fields[ROW_COLUMNS];
         struct error e;

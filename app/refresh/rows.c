@@ -115,7 +115,7 @@ bool rows_add(struct rows *r, const struct field f[ROW_COLUMNS], struct error *e
     }
     if (kind == ROW_SNAPSHOT) {
         snapshot_fini(&r->snapshot);
-        r->has_snapshot = f[4].at && snapshot_parse(f[4].at, (size_t)f[4].len, &r->snapshot, e);
+        r->has_snapshot = snapshot_parse(f[4].at ? f[4].at : "", (size_t)f[4].len, &r->snapshot, e);
         return r->has_snapshot;
     }
     struct str text[5];

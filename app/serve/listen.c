@@ -17,8 +17,13 @@ enum { BACKLOG = 4096 };
 static bool split(char *address, const char **host, const char **port)
 {
     char *colon = strrchr(address, ':');
+    char *end;
     if (!colon || !colon[1]) {
         return false;
+    }
+    unsigned long number = strtoul(colon + 1, &end, 10);
+    if (*end || colon[1] < '0' || colon[1] > '9' || number > 65535) {
+        return false; /* getaddrinfo takes 99999 for a port */
     }
     *colon = '\0';
     *port = colon + 1;
@@ -38,7 +43,7 @@ static bool resolve(const char *address, struct addrinfo **out, struct error *e)
     const char *port;
     snprintf(copy, sizeof copy, "%s", address);
     if (!split(copy, &host, &port)) {
-        return error_set(e, ERROR_USAGE, "'%s' is not HOST:PORT", address);
+        return error_set(e, ERROR_USAGE, "'%s' is not HOST:PORT with a port from 0 to 65535", address);
     }
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
     int failed = getaddrinfo(*host ? host : NULL, port, &hints, out);
