@@ -74,6 +74,9 @@ static int metrics(void *context, struct text *out)
     const void *refresh = refresher_metrics(a->refresher);
     metric_print_header(out, "atelier_build_info", METRIC_GAUGE, "What is running");
     text_printf(out, "atelier_build_info{version=\"%s\",commit=\"%s\"} 1\n", ATELIER_VERSION, ATELIER_COMMIT);
+    metric_print_header(out, "atelier_feed_era_info", METRIC_GAUGE, "The life of Postgres that is followed");
+    text_printf(out, "atelier_feed_era_info{era=\"%" PRIu64 "\"} 1\n",
+                metric_get(&refresher_metrics(a->refresher)->era));
     gauge(out, "atelier_ready", "1 when /readyz is 200", is_ready(a));
     gauge(out, "atelier_uptime_seconds", "Since the start", (double)(clock_us() - a->started_us) / 1e6);
     gauge(out, "atelier_resident_bytes", "Memory of the process", (double)resident_bytes());
@@ -93,8 +96,10 @@ static void print_feed(const struct admin *a, struct text *out)
 {
     const struct refresh_metrics *m = refresher_metrics(a->refresher);
     int64_t unproven = unproven_us(a);
-    text_printf(out, "\"feed\":{\"connected\":%s,\"proven\":%s,\"unproven_ms\":%" PRId64 ",\"backlog\":%" PRIu64 "},",
-                metric_get(&m->connected) ? "true" : "false",
+    text_printf(out,
+                "\"feed\":{\"era\":\"%" PRIu64 "\",\"connected\":%s,\"proven\":%s,\"unproven_ms\":%" PRId64
+                ",\"backlog\":%" PRIu64 "},",
+                metric_get(&m->era), metric_get(&m->connected) ? "true" : "false",
                 unproven <= a->unproven_after_ms * 1000 ? "true" : "false", unproven / 1000, metric_get(&m->backlog));
     text_printf(out, "\"load\":{\"running\":%s,\"up_to_id\":%" PRIu64 ",\"completed\":%" PRIu64 "}}\n",
                 metric_get(&m->loading) ? "true" : "false", metric_get(&m->loaded_up_to), metric_get(&m->loads));

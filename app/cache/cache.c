@@ -20,7 +20,8 @@ static unsigned long hash_slot(const void *slot, unsigned long seed)
 
 static bool same_id(const void *a, const void *b)
 {
-    /* A look-up key is just an id: the first member of a slot. */
+    /* A look-up key is just an id: the first member of a slot. The table's own comes first. */
+    guard_saw(a);
     return *(const int64_t *)a == *(const int64_t *)b;
 }
 
@@ -103,11 +104,7 @@ void guard_free(struct guard **guard)
 
 static struct slot *find(const struct cache *c, int64_t id)
 {
-    struct slot *slot = ck_hs_get((ck_hs_t *)(uintptr_t)&c->slots, cache_hash(id), &id);
-    if (slot) {
-        guard_saw(slot);
-    }
-    return slot;
+    return ck_hs_get((ck_hs_t *)(uintptr_t)&c->slots, cache_hash(id), &id);
 }
 
 struct found cache_get(const struct guard *g, int64_t id)

@@ -26,8 +26,8 @@ struct slot {
     _Atomic stamp mark;            /* of the log read that last named the product */
     /* shared: set by readers, cleared by the refresher at publish; a hint that orders refreshing */
     _Atomic uint8_t read;
-    /* owned by the refresher */
-    uint8_t queue;              /* which queue of the change set it is in */
+    /* owned by the refresher; in another word than `read`, because compilers read neighbours together */
+    _Alignas(4) uint8_t queue;  /* which queue of the change set it is in */
     bool fetching;              /* a fetch that will answer for its mark is under way */
     struct slot *next, *before; /* in that queue */
     ck_epoch_entry_t reclaim;

@@ -12,6 +12,7 @@ struct map {
     _Alignas(64) char bytes[];
 };
 
+CK_STACK_CONTAINER(ck_epoch_entry_t, stack_entry, entry_on)
 CK_EPOCH_CONTAINER(struct map, reclaim, map_of)
 CK_EPOCH_CONTAINER(struct entry, reclaim, entry_of)
 CK_EPOCH_CONTAINER(struct slot, reclaim, slot_of)
@@ -112,6 +113,12 @@ void cache_retire_applied(struct cache *c, struct applied *a)
 
 void cache_reclaim(struct cache *c)
 {
-    guard_saw(c);
-    ck_epoch_poll(&c->writer);
+    ck_stack_t unused = CK_STACK_INITIALIZER;
+    ck_epoch_poll_deferred(&c->writer, &unused);
+    guard_saw(c); /* after the poll has found that the readers have left, not before */
+    for (ck_stack_entry_t *at = CK_STACK_FIRST(&unused); at;) {
+        ck_epoch_entry_t *e = entry_on(at);
+        at = CK_STACK_NEXT(at);
+        e->function(e);
+    }
 }

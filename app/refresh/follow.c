@@ -133,6 +133,7 @@ static void enter_era(struct refresher *r)
         metric_add(&r->metrics.eras, 1);
     }
     r->era = *now;
+    metric_set(&r->metrics.era, now->number);
     if (other) {
         mark_everything(r, stamp_make(r->era_index, 0), "another cluster or timeline");
         snapshot_fini(&r->feed.last); /* its transaction numbers mean nothing here */

@@ -104,6 +104,7 @@ static bool connect_it(struct pg *pg, struct error *e)
     if (!pg->connection) {
         return error_set(e, ERROR_SYSTEM, "no memory for a connection to Postgres");
     }
+    metric_add(pg->options->open, 1);
     PostgresPollingStatusType status = PGRES_POLLING_WRITING;
     while (PQstatus(pg->connection) != CONNECTION_BAD && status != PGRES_POLLING_OK) {
         if (!wait_for(pg, status == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline, e)) {
@@ -150,8 +151,11 @@ bool pg_open(struct pg *pg, struct error *e)
 
 void pg_close(struct pg *pg)
 {
-    PQfinish(pg->connection);
-    pg->connection = NULL;
+    if (pg->connection) {
+        metric_add(pg->options->open, UINT64_MAX); /* one less */
+        PQfinish(pg->connection);
+        pg->connection = NULL;
+    }
 }
 
 /* ---- asking --------------------------------------------------------------------------------- */

@@ -4,6 +4,7 @@
  * standby. That does not change while it lasts: whatever ends an era ends its connections. */
 #pragma once
 #include "base/error.h"
+#include "base/metric.h"
 #include <libpq-fe.h>
 #include <stdint.h>
 
@@ -20,6 +21,7 @@ struct pg_options {
     int64_t connect_timeout_ms;
     int64_t statement_timeout_ms; /* also what we wait for an answer, and a second more */
     int stop_fd;                  /* readable: stop waiting */
+    metric *open;                 /* counts connections that are open */
 };
 
 struct pg {

@@ -20,6 +20,7 @@ const struct metric_row refresh_metric_rows[] = {
     COUNTER(reconnects, "feed_reconnects_total", "Times that the feed was connected again after a loss"),
     COUNTER(eras, "feed_eras_total", "Lives of Postgres seen by this replica"),
     COUNTER(pruned, "feed_pruned_total", "Change log rows that this replica had pruned"),
+    GAUGE(connections, "postgres_connections", "Connections to Postgres that are open or being made"),
     GAUGE(backlog, "refresh_backlog", "Changed products that wait to be fetched"),
     COUNTER(fetches, "postgres_fetches_total", "Fetches of single products sent to Postgres"),
     COUNTER(fetch_failures, "postgres_fetch_failures_total", "Fetches that failed"),

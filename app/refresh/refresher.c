@@ -144,7 +144,8 @@ bool refresher_new(struct refresher **out, const struct refresher_options *optio
         free(r);
         return error_errno(e, "eventfd");
     }
-    r->pg = (struct pg_options){.conninfo = options->conninfo,
+    r->pg = (struct pg_options){.open = &r->metrics.connections,
+                                .conninfo = options->conninfo,
                                 .replica = options->replica,
                                 .stop_fd = r->stop_fd,
                                 .connect_timeout_ms = options->connect_timeout_ms,

@@ -24,7 +24,7 @@ struct refresher_options {
 struct refresh_metrics {
     metric log_reads, log_read_failures, changes, everything, notifications, reconnects, eras;
     metric published, again, old, absent, no_memory, fetches, fetch_failures, slices, loads, read_throughs, pruned;
-    metric backlog, connected, loading, loaded_up_to;
+    metric backlog, connected, connections, era, loading, loaded_up_to;
 };
 
 MUST_CHECK bool refresher_new(struct refresher **out, const struct refresher_options *options, struct cache *cache,

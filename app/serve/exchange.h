@@ -9,6 +9,7 @@ enum { VALIDATORS_MAX = 4, ETAG_MAX = HASH_HEX + 8 };
 struct exchange {
     struct worker *worker;
     h2o_req_t *req;
+    int64_t begun_us; /* clock_us when the handler was called */
     struct target target;
     struct accepted_codings codings;
     struct at_least at_least;

@@ -1,5 +1,7 @@
 /* The request's steps: limits → method → headers → path → look up → respond. */
 #include "serve/exchange.h"
+
+#include "base/clock.h"
 #include "serve/request_id.h"
 
 #include <inttypes.h>
@@ -188,6 +190,7 @@ static int on_request(h2o_handler_t *self, h2o_req_t *req)
     struct exchange x;
     x.worker = H2O_STRUCT_FROM_MEMBER(struct worker, loop, loop);
     x.req = req;
+    x.begun_us = clock_us();
     x.at_least.kind = AT_LEAST_NOTHING;
     x.validator_count = 0;
     x.request_id = x.traceparent = (h2o_iovec_t){0};

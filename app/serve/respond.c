@@ -1,6 +1,8 @@
 /* Responding: headers and body onto libh2o. Header values must live as long as the request, so what
  * is not constant is written into its pool. */
 #include "serve/exchange.h"
+
+#include "base/clock.h"
 #include "serve/request_id.h"
 
 #include <inttypes.h>
@@ -88,15 +90,10 @@ static void add_freshness(struct exchange *x, const struct answer *a)
     }
 }
 
-static void count(struct exchange *x, int status)
-{
-    metric_add_own(&x->worker->metrics.requests[x->target.route][status_slot(status)], 1);
-}
-
 static void finish(struct exchange *x, int status, const char *reason, h2o_iovec_t body, size_t length)
 {
     h2o_req_t *req = x->req;
-    count(x, status);
+    worker_count_request(x->worker, x->target.route, status, clock_us() - x->begun_us);
     req->res.status = status;
     req->res.reason = reason;
     bool empty = status == 304 || status == 204;

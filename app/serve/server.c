@@ -7,6 +7,7 @@
 #include "serve/listen.h"
 #include "serve/operations.h"
 
+#include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -209,22 +210,62 @@ size_t server_connections(const struct server *s)
     return count;
 }
 
+/* One route and status, over all workers. */
+struct route_sum {
+    uint64_t requests, microseconds, durations[DURATION_BUCKETS];
+};
+
+static struct route_sum sum_route(const struct server *s, int route, int slot)
+{
+    struct route_sum sum = {0};
+    for (size_t i = 0; i < s->worker_count; i++) {
+        const struct route_metrics *m = &s->workers[i].metrics.routes[route][slot];
+        sum.requests += metric_get(&m->requests);
+        sum.microseconds += metric_get(&m->microseconds);
+        for (int bucket = 0; bucket < DURATION_BUCKETS; bucket++) {
+            sum.durations[bucket] += metric_get(&m->durations[bucket]);
+        }
+    }
+    return sum;
+}
+
+static void print_histogram(struct text *out, const char *labels, const struct route_sum *sum)
+{
+    static const char name[] = "atelier_http_request_duration_seconds";
+    uint64_t up_to = 0;
+    for (int bucket = 0; bucket < DURATION_BUCKETS - 1; bucket++) {
+        up_to += sum->durations[bucket];
+        text_printf(out, "%s_bucket{%s,le=\"%g\"} %" PRIu64 "\n", name, labels,
+                    (double)duration_bounds_us[bucket] / 1e6, up_to);
+    }
+    /* All from the buckets, so that the parts agree whatever is counted meanwhile. */
+    up_to += sum->durations[DURATION_BUCKETS - 1];
+    text_printf(out, "%s_bucket{%s,le=\"+Inf\"} %" PRIu64 "\n%s_sum{%s} %.6f\n%s_count{%s} %" PRIu64 "\n", name, labels,
+                up_to, name, labels, (double)sum->microseconds / 1e6, name, labels, up_to);
+}
+
+/* Routes and statuses that occurred; requests first, then their durations. */
 static void print_requests(const struct server *s, struct text *out)
 {
-    static const char name[] = "atelier_http_requests_total";
-    metric_print_header(out, name, METRIC_COUNTER, "Requests answered, by route and status");
+    struct text durations = {0};
+    metric_print_header(out, "atelier_http_requests_total", METRIC_COUNTER, "Requests answered, by route and status");
+    text_str(&durations,
+             "# HELP atelier_http_request_duration_seconds From the handler's call to the answer's hand-over,"
+             " waiting included\n# TYPE atelier_http_request_duration_seconds histogram\n");
     for (int route = 0; route < ROUTES; route++) {
         for (int slot = 0; slot < STATUS_SLOTS; slot++) {
-            uint64_t count = 0;
-            for (size_t i = 0; i < s->worker_count; i++) {
-                count += metric_get(&s->workers[i].metrics.requests[route][slot]);
-            }
-            if (count > 0) {
-                text_printf(out, "%s{route=\"%s\",status=\"%s\"} %llu\n", name, route_names[route],
-                            status_slot_names[slot], (unsigned long long)count);
+            char labels[64];
+            struct route_sum sum = sum_route(s, route, slot);
+            if (sum.requests > 0) {
+                snprintf(labels, sizeof labels, "route=\"%s\",status=\"%s\"", route_names[route],
+                         status_slot_names[slot]);
+                text_printf(out, "atelier_http_requests_total{%s} %" PRIu64 "\n", labels, sum.requests);
+                print_histogram(&durations, labels, &sum);
             }
         }
     }
+    text_add(out, durations.at, durations.len);
+    text_fini(&durations);
 }
 
 #define ROW(field, name, labels, help)                                                                                 \
