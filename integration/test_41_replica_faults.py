@@ -62,12 +62,20 @@ def test_an_empty_catalogue_is_ready_and_empty(own_stack):
 
 # ── dying ──
 
+@pytest.fixture(scope="module")
+def whole(module_stack):
+    """Three replicas behind NGINX, which these tests kill and stop."""
+    return module_stack()
+
+
 @pytest.fixture
-def expected(own_stack):
-    """A whole stack of the test's own, and what it must answer."""
-    stack = own_stack()
-    with stack.postgres.connect("atelier_reader") as rows:
-        return stack, catalogue.all_documents(rows)
+def expected(whole):
+    """The whole stack, all of it running, and what it must answer."""
+    for replica in whole.replicas:
+        if not replica.running:
+            replica.start_ready()
+    with whole.postgres.connect("atelier_reader") as rows:
+        return whole, catalogue.all_documents(rows)
 
 
 def kill_each_in_turn(stack, load):

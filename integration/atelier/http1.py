@@ -16,8 +16,9 @@ def pairs(headers):
 class Http1:
     version = "HTTP/1.1"
 
-    def __init__(self, port, tls=None, limit=10, receive_buffer=None):
-        """`tls`: an ssl.SSLContext, or None for clear text. `receive_buffer`: bytes the kernel may take in ahead."""
+    def __init__(self, port, tls=None, limit=10, receive_buffer=None, preface=b""):
+        """`tls`: an ssl.SSLContext, or None for clear text. `receive_buffer`: bytes the kernel may take in ahead.
+        `preface`: sent first of all, before TLS begins."""
         self.port = port
         self.socket = socket.socket()
         self.socket.settimeout(limit)
@@ -25,6 +26,7 @@ class Http1:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.connect(("127.0.0.1", port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket.sendall(preface)
         if tls:
             tls.set_alpn_protocols(["http/1.1"])
             self.socket = tls.wrap_socket(self.socket, server_hostname="localhost")

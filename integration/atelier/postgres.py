@@ -19,6 +19,7 @@ ROLES = (USER, "atelier_owner", "atelier_reader")
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
+    "fsync": "off",  # what a crash of Postgres loses does not depend on it, only what a crash of the machine loses
     "shared_buffers": "64MB",
     "max_connections": "60",
     "max_prepared_transactions": "4",

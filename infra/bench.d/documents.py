@@ -1,0 +1,67 @@
+"""The documents, as the server under test gives them: for NGINX as files, for bare libh2o in one file, and as lists of
+requests for the generators."""
+import random
+
+from atelier.http1 import Http1
+
+# Of the response head; what libh2o adds by itself is not ours to repeat.
+BY_LIBRARY = ("date", "server", "connection", "content-length")
+PAGE = 1000
+
+
+def all_ids(client):
+    """Of every product, ascending."""
+    ids = []
+    while True:
+        page = client.get(f"/products?after={ids[-1] if ids else 0}&count={PAGE}").json()
+        ids += [card["id"] for card in page]
+        if len(page) < PAGE:
+            return ids
+
+
+class Documents:
+    """`suffix`: what follows /products/ID in the path. Reads everything from the server at `port`."""
+
+    def __init__(self, folder, port, suffix):
+        self.tree, self.packed, self.head = folder / "tree", folder / "documents", folder / "head"
+        self.bytes = 0
+        with Http1(port) as client, open(self.packed, "wb") as packed:
+            self.targets = {id: f"/products/{id}{suffix}" for id in all_ids(client)}
+            for id, target in self.targets.items():
+                response = self._get(client, target)
+                self._write_file(target, response.body)
+                packed.write(f"{id} {len(response.body)} {response['etag']}\n".encode() + response.body)
+                self.bytes += len(response.body)
+        self.head.write_text("".join(f"{name}: {value}\n" for name, value in response.headers
+                                     if name not in BY_LIBRARY))
+        self.count = len(self.targets)
+        self.spare = 0
+
+    def lie_like(self, entry_bytes):
+        """Bare libh2o's documents shall lie as far apart in memory as entries of this mean size do."""
+        self.spare = max(0, entry_bytes - self.bytes // self.count)
+
+    def _get(self, client, target):
+        response = client.get(target)
+        if response.status != 200:
+            raise RuntimeError(f"{target} is answered with {response.status}: {response.body[:200]!r}")
+        return response
+
+    def _write_file(self, target, body):
+        path = self.tree / target[1:]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(body)
+
+    def sample(self, chance, count):
+        """{target: the file's body} for some products."""
+        return {target: (self.tree / target[1:]).read_bytes()
+                for target in chance.sample(list(self.targets.values()), min(count, self.count))}
+
+    def write_lists(self, folder, seed, count, length):
+        """`count` files of `length` targets each, drawn uniformly: the same for the same seed and catalogue."""
+        targets = list(self.targets.values())
+        files = [folder / f"targets-{number}" for number in range(count)]
+        for number, file in enumerate(files):
+            drawn = random.Random(seed * 1000 + number).choices(targets, k=length)
+            file.write_text("".join(f"{target}\n" for target in drawn))
+        return files

@@ -1,0 +1,186 @@
+"""Measures this server, bare libh2o and NGINX against each other: what infra/bench runs.
+
+The words are infra/bench's own; --check only says whether they are acceptable.
+"""
+import contextlib
+import json
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+from datetime import datetime, timezone
+from pathlib import Path
+
+import table
+from settings import DOCUMENTS, HERE, ROOT, Refused, parse
+
+SAMPLE = 50  # documents compared byte by byte, on each server and protocol
+
+
+def say(text):
+    print(text, flush=True)
+
+
+def build_bare():
+    from atelier.process import run_checked
+    build = ROOT / "build" / "bench"
+    run_checked(["cmake", "-G", "Ninja", "-S", HERE, "-B", build], limit=120)
+    run_checked(["cmake", "--build", build], limit=120)
+    return build / "bare-h2o"
+
+
+def copy_of(program, folder):
+    """Its own copy, so that a build that goes on meanwhile changes nothing."""
+    copy = Path(tempfile.mkdtemp(dir=folder)) / program.name
+    shutil.copy2(program, copy)
+    return copy
+
+
+class Bench:
+    """The servers and their documents; everything lives in `folder` and ends with the ExitStack."""
+
+    def __init__(self, settings, folder, ending):
+        self.settings, self.folder, self.ending = settings, folder, ending
+        self.core, generator_core = settings.cores
+        os.sched_setaffinity(0, {generator_core})  # for all that is started from here on; servers are pinned apart
+        self.runs = []
+
+    def prepare(self):
+        from atelier.process import run_checked
+        from atelier.build import program
+        from atelier.postgres import Postgres
+        from atelier.tls import Certificates
+        settings = self.settings
+        bare = build_bare()
+        postgres = self.ending.enter_context(Postgres(self.folder / "postgres")).create()
+        run_checked([program("atelier-catalogue"), "generate", "--products", settings.products, "--seed", settings.seed,
+                     "--load", "--postgres", postgres.conninfo("atelier_owner")], limit=300)
+        self.start_servers(copy_of(program("atelierd"), self.folder), bare, postgres, Certificates(self.folder / "tls"))
+
+    def start_servers(self, atelierd, bare, postgres, certificates):
+        from documents import Documents
+        from generators import LIST_LENGTH, LISTS
+        from servers import BEFORE, OURS, Atelierd, Bare, Nginx
+        settings = self.settings
+        ours = self.add(Atelierd(OURS, atelierd, self.core, self.folder, postgres, certificates))
+        self.documents = Documents(self.folder, ours.clear, DOCUMENTS[settings.document])
+        metrics = ours.metrics()
+        self.documents.lie_like(int(metrics.total("atelier_cache_bytes") / metrics.total("atelier_cache_entries")))
+        self.lists = self.documents.write_lists(self.folder, settings.seed, LISTS, LIST_LENGTH)
+        self.servers = [ours, self.add(Bare(bare, self.core, self.folder, certificates, self.documents)),
+                        self.add(Nginx(self.core, self.folder, certificates, self.documents))]
+        if settings.before:
+            before = copy_of(settings.before, self.folder)
+            self.servers.append(self.add(Atelierd(BEFORE, before, self.core, self.folder, postgres, certificates)))
+        self.certificates = certificates
+
+    def add(self, server):
+        return self.ending.enter_context(server).up()
+
+    def check(self):
+        """The same bytes from all servers in all protocols; the same head, value by value as long, from bare libh2o."""
+        from atelier.http1 import Http1
+        from atelier.http2 import Http2
+        clients = {"http1": (Http1, lambda: None), "h2c": (Http2, lambda: None), "h2": (Http2, self.certificates.context)}
+        expected = self.documents.sample(random.Random(self.settings.seed), SAMPLE)
+        for protocol in self.settings.protocols:
+            make, tls = clients[protocol]
+            heads = {server.name: self.compare(server, make(server.ports()[protocol], tls()), expected)
+                     for server in self.servers}
+            if heads["atelierd"] != heads["bare libh2o"]:
+                raise RuntimeError(f"{protocol}: the heads differ: atelierd {heads['atelierd']}, bare {heads['bare libh2o']}")
+
+    def compare(self, server, client, expected):
+        with client:
+            for target, body in expected.items():
+                response = client.get(target)
+                if (response.status, response.body) != (200, body):
+                    raise RuntimeError(f"{server.name} answers {target} with {response.status} and other bytes")
+        return sorted((name, len(value)) for name, value in response.headers)
+
+    def measure(self, round):
+        """One run of each server in each protocol. Round 0 warms up and does not count."""
+        for protocol in self.settings.protocols:
+            for server in self.servers:
+                run = self.measure_one(round, protocol, server)
+                if round:
+                    self.runs.append(run)
+
+    def measure_one(self, round, protocol, server):
+        from cpu import cpu_ns
+        from generators import load
+        from summary import figures
+        before = cpu_ns(server.pid)
+        done = load(protocol, server.ports()[protocol], self.lists, self.settings.seconds)
+        spent = cpu_ns(server.pid) - before
+        if done.failed or not done.requests:
+            raise RuntimeError(f"{server.name}, {protocol}: {done.failed} requests failed, {done.requests} did not")
+        return figures(round, protocol, server.name, done, spent)
+
+    def result(self):
+        from machine import commit, machine, versions
+        from summary import summarize
+        settings, documents = self.settings, self.documents
+        setup = {"products": documents.count, "document": settings.document,
+                 "document_bytes": documents.bytes // documents.count, "seed": settings.seed, "rounds": settings.rounds,
+                 "seconds": settings.seconds, "server_core": settings.cores[0], "generator_core": settings.cores[1]}
+        now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        return {"date": now, "commit": commit(), "machine": machine(), "versions": versions(), "setup": setup,
+                "summary": summarize(self.runs), "runs": self.runs}
+
+
+def bench(settings):
+    with contextlib.ExitStack() as ending:
+        folder = Path(tempfile.mkdtemp(prefix="atelier-bench-"))
+        ending.callback(shutil.rmtree, folder, ignore_errors=True)
+        folder.chmod(0o755)
+        run = Bench(settings, folder, ending)
+        say(f"Postgres, {settings.products} products, the servers …")
+        run.prepare()
+        say("the same answers from all of them?")
+        run.check()
+        for round in range(settings.rounds + 1):
+            say(f"round {round} of {settings.rounds} …" if round else "warm-up …")
+            run.measure(round)
+        return run.result()
+
+
+def write(result, output):
+    if not output:
+        results = HERE / "results"
+        results.mkdir(exist_ok=True)
+        output = results / f"{result['date'][:19].replace(':', '')}-{result['commit'].rstrip('+')}.json"
+    output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    return output
+
+
+def interrupted(*_):
+    raise KeyboardInterrupt
+
+
+def main(words):
+    check_only = "--check" in words
+    try:
+        settings = parse([word for word in words if word != "--check"])
+        if check_only:
+            return 0
+        signal.signal(signal.SIGTERM, interrupted)
+        result = bench(settings)
+        output = write(result, settings.output)
+    except Refused as problem:
+        print(f"infra/bench: {problem}; infra/bench --help lists the options", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("infra/bench: interrupted; everything that it had started is stopped", file=sys.stderr)
+        return 130
+    except (RuntimeError, AssertionError, OSError) as problem:
+        print(f"infra/bench: {' '.join(str(problem).split())}", file=sys.stderr)
+        return 1
+    say("\n" + table.text(result) + f"\n{output}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

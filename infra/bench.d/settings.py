@@ -1,0 +1,83 @@
+"""What a run is asked to do: the options, each checked, and the paths of the project."""
+import argparse
+import os
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+sys.path.insert(0, str(ROOT / "integration"))  # the classes that drive real processes
+
+PROTOCOLS = ("http1", "h2c", "h2")
+DOCUMENTS = {"product": "", "styles": "/styles", "related": "/related"}
+
+
+class Refused(Exception):
+    """What came cannot be used; the text is one line that says why and what is accepted."""
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message):
+        raise Refused(message)
+
+
+def whole(least, most):
+    def parse(text):
+        if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
+            raise argparse.ArgumentTypeError(f"'{text}' came; a whole number from {least} to {most} is accepted")
+        return int(text)
+    return parse
+
+
+def protocols(text):
+    names = text.split(",")
+    if len(set(names)) != len(names) or not set(names) <= set(PROTOCOLS):
+        raise argparse.ArgumentTypeError(f"'{text}' came; some of {','.join(PROTOCOLS)} are accepted, each once")
+    return [name for name in PROTOCOLS if name in names]
+
+
+def document(text):
+    if text not in DOCUMENTS:
+        raise argparse.ArgumentTypeError(f"'{text}' came; {', '.join(DOCUMENTS)} are accepted")
+    return text
+
+
+def cores(text):
+    allowed = sorted(os.sched_getaffinity(0))
+    words = text.split(",")
+    if len(words) != 2 or words[0] == words[1] or not all(word in map(str, allowed) for word in words):
+        raise argparse.ArgumentTypeError(f"'{text}' came; two different ones of {','.join(map(str, allowed))} are accepted")
+    return [int(word) for word in words]
+
+
+def executable(text):
+    path = Path(text).resolve()
+    if not (path.is_file() and os.access(path, os.X_OK)):
+        raise argparse.ArgumentTypeError(f"there is no program '{text}'")
+    return path
+
+
+def first_cores():
+    allowed = sorted(os.sched_getaffinity(0))
+    if len(allowed) < 2:
+        raise Refused("two processor cores are needed, one for the servers and one for the load; there is one")
+    return allowed[:2]
+
+
+def parse(words):
+    """The options' values; Refused if one is not acceptable. --help is the business of infra/bench."""
+    parser = Parser(prog="infra/bench", add_help=False, allow_abbrev=False)
+    parser.add_argument("--rounds", type=whole(1, 100), default=5)
+    parser.add_argument("--seconds", type=whole(1, 60), default=2)
+    parser.add_argument("--products", type=whole(10, 100000), default=10000)
+    parser.add_argument("--document", type=document, default="styles")
+    parser.add_argument("--protocols", type=protocols, default=list(PROTOCOLS))
+    parser.add_argument("--seed", type=whole(0, 999999999), default=1)
+    parser.add_argument("--cores", type=cores)
+    parser.add_argument("--before", type=executable)
+    parser.add_argument("--output", type=Path)
+    settings = parser.parse_args(words)
+    settings.cores = settings.cores or first_cores()
+    if settings.output and not settings.output.resolve().parent.is_dir():
+        raise Refused(f"--output: there is no folder {settings.output.parent}")
+    return settings

@@ -1,0 +1,38 @@
+# shellcheck shell=bash
+# The replicas: all at once at the start, one after the other when they must change under load.
+
+READY_LIMIT=300 # seconds for the whole catalogue to be in memory
+
+start_replicas() {
+    local name
+    for name in "${REPLICAS[@]}"; do start_service "$name"; done
+    for name in "${REPLICAS[@]}"; do wait_ready "$name" "$READY_LIMIT"; done
+}
+
+# outdated NAME: it runs since before this run, which has put something else in place.
+outdated() {
+    [[ -z ${STARTED[$1]:-} ]] && changed "$STATE/bin/atelierd" "$STATE/service/$1/run" "$STATE/tls/server.pem"
+}
+
+# roll NAME: out of NGINX, drain, start, ready, back in. Whatever happens, it is put back in.
+roll() {
+    local undo=("${UNDO[@]}")
+    OUT=$1
+    UNDO+=(put_back)
+    touch "$STATE/nginx/out/$OUT"
+    write_nginx "$OUT"
+    reload nginx-stream
+    stop_service "$OUT"
+    sv up "$STATE/service/$OUT"
+    wait_ready "$OUT" "$READY_LIMIT"
+    put_back
+    UNDO=("${undo[@]}")
+}
+
+# put_back: replica OUT runs, and NGINX uses it again.
+put_back() {
+    sv up "$STATE/service/$OUT"
+    rm -f "$STATE/nginx/out/$OUT"
+    write_nginx
+    reload nginx-stream
+}

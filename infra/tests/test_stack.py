@@ -1,0 +1,201 @@
+"""infra/up, status, psql, restart, down: a whole stack, as a person at a terminal uses it."""
+import os
+import re
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+
+import pytest
+from managed import SERVICES, Managed
+
+from atelier.build import ROOT
+from atelier.load import Load
+from atelier.waiting import wait_until
+
+
+# ── a stack that is up ──
+
+def test_up_prints_three_curl_lines_that_work_as_printed(running):
+    running.first.ok()
+    lines = [line for line in running.first.out.splitlines() if line.startswith("curl ")]
+    assert len(lines) == 3 and not any("-k" in shlex.split(line) for line in lines)
+    for line in lines:
+        done = subprocess.run(shlex.split(line) + ["--silent", "--fail", "--max-time", "10"], cwd=ROOT, capture_output=True)
+        assert done.returncode == 0 and done.stdout[:1] in b"[{", line
+
+
+def test_a_second_up_changes_nothing(running):
+    before = running.pids()
+    files = {path: path.stat().st_mtime_ns for path in (running.folder / "etc").iterdir()}
+    again = running.up("--products", 40).ok()
+    assert "stays: 40 generated products" in again.out
+    assert running.pids() == before
+    assert {path: path.stat().st_mtime_ns for path in (running.folder / "etc").iterdir()} == files
+
+
+def test_an_update_by_psql_shows_on_every_replica(running):
+    sku, product, quantity = running.sql("UPDATE skus SET quantity = quantity + 1 WHERE id = (SELECT min(id) FROM skus)"
+                                         " RETURNING id, product_id, quantity").split("|")
+    for replica in ("r1", "r2", "r3"):
+        wait_until(f"{replica} shows it", lambda: running.quantity(replica, product, sku) == int(quantity), 0.25)
+
+
+def test_psql_is_the_owner_and_tells_when_a_statement_fails(running):
+    assert running.sql("SELECT current_user, current_database()") == "atelier_owner|atelier"
+    failed = running.run("psql", "-c", "SELEC")
+    assert failed.status == 1 and "syntax error" in failed.err
+
+
+def test_status_says_what_runs_and_fails_when_something_does_not(running):
+    well = running.run("status").ok().out
+    assert [line.split()[0] for line in well.splitlines()[1:]] == list(SERVICES)
+    assert len(re.findall(r"ready, 40 products, proven fresh \d+ ms ago", well)) == 3
+    subprocess.run(["sv", "-w", "20", "down", running.folder / "service" / "r2"], check=True, capture_output=True)
+    ill = running.run("status")
+    assert ill.status == 1 and re.search(r"^r2 .*NOT RUNNING", ill.out, re.M)
+    running.up().ok()
+    running.run("status").ok()
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_what_is_killed_comes_back(running, service):
+    old = running.pid(service)
+    os.kill(old, signal.SIGKILL)
+    wait_until(f"another {service}", lambda: running.pid(service) not in (None, old), 10)
+    wait_until("all is well", lambda: running.run("status").status == 0, 20)
+
+
+def test_a_restart_of_the_replicas_fails_no_request(running):
+    target = "/products/1/styles"
+    body = running.get("http", target).body
+    before = running.pids()
+    with (Load(lambda: running.client("http"), {target: body}, limit=60) as http,
+          Load(lambda: running.client("edge"), {target: body}, limit=60) as edge):
+        running.run("restart").ok()
+        answered = http.answered, edge.answered
+        wait_until("the loads go on", lambda: http.answered > answered[0] + 50 and edge.answered > answered[1] + 50, 10)
+    assert not http.lost + http.wrong + edge.lost + edge.wrong
+    after = running.pids()
+    assert {name for name in SERVICES if after[name] != before[name]} == {"r1", "r2", "r3"}
+    assert not list((running.folder / "nginx" / "out").iterdir())
+
+
+def test_a_restart_that_fails_leaves_the_others_at_work(running):
+    program = running.folder / "bin" / "atelierd"
+    good = program.with_name("atelierd.good")
+    shutil.copy2(program, good)
+    before = running.pids()
+    program.unlink()
+    program.write_text("#!/bin/sh\necho 'no such luck' >&2\nexit 1\n")
+    program.chmod(0o755)
+    running.run("restart").refused("r1 does not stay up", "no such luck")
+    assert [running.pids()[name] == before[name] for name in ("r2", "r3")] == [True, True]
+    assert running.get("http", "/products/1").status == running.get("tls", "/products/1").status == 200
+    running.run("restart").refused("r1 is not")
+    good.replace(program)
+    wait_until("r1 is back by itself", lambda: running.run("status").status == 0, 20)
+
+
+def test_a_certificate_near_its_end_is_renewed(running):
+    tls = running.folder / "tls"
+    old = (tls / "server.pem").read_bytes()
+    shell = ("openssl req -new -key server.key -subj /CN=localhost |"
+             " openssl x509 -req -CA ca.pem -CAkey ca.key -days 3 -out server.pem")
+    subprocess.run(["sh", "-c", shell], cwd=tls, check=True, capture_output=True)
+    running.up().ok()
+    assert (tls / "server.pem").read_bytes() != old
+    for listener in ("tls", "edge"):
+        assert running.get(listener, "/products/1").status == 200
+
+
+def test_two_stacks_run_side_by_side(running, managed):
+    managed.up("--products", 7).ok()
+    assert (managed.sql("SELECT count(*) FROM products"), running.sql("SELECT count(*) FROM products")) == ("7", "40")
+    assert len(managed.get("http", "/products?count=100").json()) == 7
+    managed.run("down").ok()
+    running.run("status").ok()
+
+
+def test_a_running_stack_cannot_be_moved_to_other_ports(running):
+    running.run("up", "--port-offset", running.offset + 1).refused("--port-offset", "infra/down")
+    running.run("status").ok()
+
+
+# ── going down ──
+
+def test_down_keeps_the_data_and_another_wish_replaces_them(managed):
+    managed.up("--products", 7).ok()
+    managed.sql("UPDATE products SET name = 'Mine' WHERE id = 1")
+    managed.run("down").ok()
+    assert not managed.processes()
+    managed.run("psql", "-c", "SELECT 1").refused("infra/up")
+    managed.run("restart").refused("infra/up")
+    managed.run("down").ok()
+    assert "stays: 7 generated products" in managed.run("up").ok().out, "it remembers its ports and its catalogue"
+    assert managed.get("http", "/products/1").json()["name"] == "Mine"
+    managed.up("--products", 3).ok()
+    assert managed.sql("SELECT count(*) FROM products") == "3"
+
+
+# ── what goes wrong ──
+
+@pytest.mark.parametrize("words, said", [
+    (["--products", "0"], "--products is '0'"), (["--products", "many"], "whole number"), (["--products"], "needs a value"),
+    (["--csv", "x", "--products", "1"], "exclude each other"), (["--nonsense"], "'--nonsense'"),
+])
+def test_bad_words_are_usage_errors(managed, words, said):
+    managed.run("up", *words).refused(said, status=2)
+    assert not managed.folder.exists()
+
+
+@pytest.mark.parametrize("words, said", [
+    (["--csv", "/nowhere"], "no folder"), (["--csv", "/proc/self"], "no .csv file"),
+    (["--port-offset", "50001"], "0 to 50000"), (["--port-offset", "-1"], "0 to 50000"),
+])
+def test_wishes_that_cannot_be_met_are_told_before_anything_happens(managed, words, said):
+    managed.run("up", *words).refused(said)
+    assert not managed.folder.exists()
+
+
+@pytest.mark.parametrize("taken", ["http", "tls", "r2-operations", "postgres"])
+@pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0"])
+def test_a_busy_port_is_found_before_anything_is_started(managed, taken, address):
+    with socket.create_server((address, managed.ports[taken])):
+        managed.up("--products", 3).refused(f"port {managed.ports[taken]} is in use", "--port-offset")
+    assert not managed.processes()
+
+
+def test_a_step_that_fails_leaves_nothing_running(managed, folder):
+    broken = folder / "csv"
+    broken.mkdir()
+    (broken / "product.csv").write_text("nonsense\n")
+    managed.up("--csv", broken).refused("catalogue")
+    assert not managed.processes()
+
+
+@pytest.mark.parametrize("printed", ["certificates", "schema", "replicas"])
+def test_an_interrupted_up_leaves_nothing_running(managed, printed):
+    up = managed.script("up", "--port-offset", managed.offset, "--products", 5)
+    text = ""
+    while printed not in text:
+        text += up.stdout.read(1)
+    up.send_signal(signal.SIGINT)
+    _, said = up.communicate(timeout=60)
+    assert up.returncode == 130 and "interrupted" in said
+    assert not managed.processes()
+
+
+def test_a_folder_that_is_no_stack_is_left_alone(folder):
+    (folder / "letter").write_text("dear")
+    stack = Managed(folder)
+    stack.up().refused("neither empty nor a stack's folder")
+    stack.run("down", "--wipe").refused("not a stack's folder")
+    assert [path.name for path in folder.iterdir()] == ["letter"]
+
+
+def test_without_a_stack_there_is_nothing_to_stop_and_nobody_to_ask(managed):
+    assert "nothing to stop" in managed.run("down").ok().out
+    for script in ("psql", "status", "restart"):
+        managed.run(script).refused("infra/up")
