@@ -99,7 +99,7 @@ static bool publish_slice(struct refresher *r, struct fetch *f, struct error *e)
     int64_t *listed = listed_between(r, f->after, f->up_to, &listed_count);
     struct entry **all = listed ? with_absent(f, listed, listed_count, &count, e) : NULL;
     if (all) {
-        supply_publish(r, all, count);
+        refresher_publish(r, all, count);
     }
     free(all);
     free(listed);
@@ -109,12 +109,12 @@ static bool publish_slice(struct refresher *r, struct fetch *f, struct error *e)
 void load_take_done(struct refresher *r, struct fetch *f)
 {
     r->load.slice_under_way = false;
-    if (r->load.again || !supply_is_current(r, f)) {
+    if (r->load.again || !refresher_is_current(r, f)) {
         r->load.again = false; /* a new load has begun, or the slice is asked for again */
         return;
     }
     if (!publish_slice(r, f, &f->error)) {
-        supply_failed(r, f);
+        refresher_fetch_failed(r, f);
         return;
     }
     metric_add(&r->metrics.slices, 1);

@@ -1,4 +1,4 @@
-/* The refresher's loop and life. The rest of it: follow.c, supply.c, load.c. */
+/* The refresher's loop and life. Below it: follow.c and supply.c, below these load.c, below all settle.c. */
 #include "refresh/refresher_state.h"
 
 #include "base/clock.h"
@@ -9,30 +9,64 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-int64_t refresher_jitter(struct refresher *r, int64_t upto)
-{
-    r->random = r->random * UINT64_C(6364136223846793005) + 1442695040888963407u;
-    return upto > 0 ? (int64_t)((r->random >> 33) % (uint64_t)upto) : 0;
-}
+/* ---- fetches out and in --------------------------------------------------------------------- */
 
-bool refresher_is_stale(const struct refresher *r, struct slot *slot)
+static void submit_prune(struct refresher *r)
 {
-    const struct entry *e = atomic_load_explicit(&slot->entry, memory_order_relaxed);
-    stamp mark = atomic_load_explicit(&slot->mark, memory_order_relaxed);
-    return !e || e->stamp < mark || e->stamp < cache_floor(r->cache);
-}
-
-/* Sees to it that the product will be fetched: unless a fetch is under way, which looks again when it is back. */
-void refresher_want(struct refresher *r, struct slot *slot, enum urgency urgency)
-{
-    if (!slot->fetching && (slot->queue == URGENCY_NONE || slot->queue > urgency)) {
-        change_set_put(&r->set, slot, urgency);
+    struct fetch *f = fetch_new(FETCH_PRUNE);
+    r->next_prune_us = clock_us() + (PRUNE_MS + refresher_jitter(r, PRUNE_MS)) * 1000;
+    if (f) {
+        f->era = r->era;
+        f->prune_seconds = r->options.log_retention_s;
+        r->prune_under_way = true;
+        fetch_submit(r->pool, &f);
     }
 }
 
-enum urgency refresher_urgency(struct slot *slot)
+static void send_fetches(struct refresher *r)
 {
-    return atomic_load_explicit(&slot->read, memory_order_relaxed) ? URGENCY_READ : URGENCY_REST;
+    int64_t now = clock_us();
+    if (!r->feed.pg.connection || now < r->fetch_retry_us) {
+        return;
+    }
+    supply_send(r);
+    load_send(r);
+    if (!r->prune_under_way && now >= r->next_prune_us) {
+        submit_prune(r);
+    }
+}
+/* feed.prune() takes at most so many rows at once. */
+enum { PRUNED_AT_ONCE = 100000 };
+
+static void prune_done(struct refresher *r, const struct fetch *f)
+{
+    r->prune_under_way = false;
+    if (f->ok) {
+        metric_add(&r->metrics.pruned, (uint64_t)f->pruned);
+        r->next_prune_us = f->pruned < PRUNED_AT_ONCE ? r->next_prune_us : clock_us();
+    }
+}
+
+static void take_done(struct refresher *r)
+{
+    uint64_t count;
+    ssize_t ignored = read(fetch_done_fd(r->pool), &count, sizeof count);
+    (void)ignored;
+    for (struct fetch *f; (f = fetch_take_done(r->pool)); fetch_free(&f)) {
+        if (!f->ok) {
+            refresher_fetch_failed(r, f);
+        }
+        switch (f->kind) {
+        case FETCH_IDS:
+            supply_take_done(r, f);
+            break;
+        case FETCH_SLICE:
+            load_take_done(r, f);
+            break;
+        default:
+            prune_done(r, f);
+        }
+    }
 }
 
 /* ---- demand, housekeeping, the loop --------------------------------------------------------- */
@@ -110,9 +144,9 @@ static void *refresher_main(void *context)
     pthread_setname_np(pthread_self(), "refresh");
     while (!is_stopping(r)) {
         follow_feed(r);
-        supply_take_done(r);
+        take_done(r);
         demand_take(r->demand, take_wish, r);
-        supply_send(r);
+        send_fetches(r);
         keep_house(r);
         wait_for_work(r);
     }

@@ -53,24 +53,25 @@ struct refresher {
     bool prune_under_way;
 };
 
+/* settle.c: what becomes of a slot */
 /* Sees to it that the product will be fetched, at least so urgently; a fetch that is under way looks again when it is
  * back. */
 void refresher_want(struct refresher *r, struct slot *slot, enum urgency urgency);
 bool refresher_is_stale(const struct refresher *r, struct slot *slot);
 enum urgency refresher_urgency(struct slot *slot);
 int64_t refresher_jitter(struct refresher *r, int64_t upto);
+/* Takes entries in ascending order of id, any number, and decides for each slot what comes next. */
+void refresher_publish(struct refresher *r, struct entry **entries, size_t count);
+void refresher_fetch_failed(struct refresher *r, const struct fetch *f);
+/* Whether a fetch that is back may be published: it worked, and the feed has not been lost since. */
+bool refresher_is_current(const struct refresher *r, const struct fetch *f);
 
 /* follow.c: the feed, marks and eras */
 void follow_feed(struct refresher *r);
 
-/* supply.c: fetches out and in, publishing */
+/* supply.c: products that changed */
 void supply_send(struct refresher *r);
-void supply_take_done(struct refresher *r);
-/* Takes entries in ascending order of id, any number, and decides for each slot what comes next. */
-void supply_publish(struct refresher *r, struct entry **entries, size_t count);
-void supply_failed(struct refresher *r, const struct fetch *f);
-/* Whether a fetch that is back may be published: it worked, and the feed has not been lost since. */
-bool supply_is_current(const struct refresher *r, const struct fetch *f);
+void supply_take_done(struct refresher *r, struct fetch *f);
 
 /* load.c: the whole catalogue, slice by slice */
 void load_start(struct refresher *r);

@@ -1,0 +1,235 @@
+#include "refresh/fetch_run.h"
+
+#include "base/log.h"
+#include "refresh/fetch_sql.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* ---- reading -------------------------------------------------------------------------------- */
+
+static bool add_result(struct rows *rows, const PGresult *result, struct error *e)
+{
+    struct field fields[ROW_COLUMNS];
+    if (PQnfields(result) != ROW_COLUMNS) {
+        return error_set(e, ERROR_POSTGRES, "a fetch has %d columns, not %d", PQnfields(result), ROW_COLUMNS);
+    }
+    for (int row = 0; row < PQntuples(result); row++) {
+        for (int i = 0; i < ROW_COLUMNS; i++) {
+            bool null = PQgetisnull(result, row, i);
+            fields[i] =
+                (struct field){.at = null ? NULL : PQgetvalue(result, row, i), .len = PQgetlength(result, row, i)};
+        }
+        if (!rows_add(rows, fields, e)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* "{1,2,3}" */
+static void array_text(const int64_t *ids, size_t count, struct text *out)
+{
+    text_str(out, "{");
+    for (size_t i = 0; i < count; i++) {
+        text_printf(out, i ? ",%" PRId64 : "%" PRId64, ids[i]);
+    }
+    text_str(out, "}");
+}
+
+static bool read_ids(struct fetcher *t, const struct fetch *f, struct error *e)
+{
+    struct text array = {0};
+    array_text(f->ids, f->count, &array);
+    const char *parameter = array.at;
+    PGresult *result = NULL;
+    bool ok = !array.failed && pg_execute(&t->pg, "ids", &parameter, 1, true, &result, e);
+    text_fini(&array);
+    ok = ok && add_result(&t->rows, result, e);
+    PQclear(result);
+    return ok;
+}
+
+/* COPY's binary format starts with a signature, flags and an extension, glued to the first row. */
+enum { COPY_HEADER = 19 };
+
+static bool read_copy(struct fetcher *t, struct error *e)
+{
+    bool first = true;
+    for (;;) {
+        char *row;
+        int len;
+        if (!pg_copy_row(&t->pg, &row, &len, e)) {
+            return false;
+        }
+        if (len < 0) {
+            return true;
+        }
+        struct field fields[ROW_COLUMNS];
+        bool end;
+        int skip = first && len >= COPY_HEADER ? COPY_HEADER : 0;
+        first = false;
+        bool ok = rows_split_copy(row + skip, (size_t)(len - skip), fields, &end, e) &&
+                  (end || rows_add(&t->rows, fields, e));
+        PQfreemem(row);
+        if (!ok) {
+            return false;
+        }
+    }
+}
+
+/* All results of what was sent: COPYs are read, others passed over. */
+static bool read_results(struct fetcher *t, struct error *e)
+{
+    PGresult *result;
+    while (pg_next_result(&t->pg, &result, e)) {
+        if (!result) {
+            return true;
+        }
+        bool copy = PQresultStatus(result) == PGRES_COPY_OUT;
+        PQclear(result);
+        if (copy && !read_copy(t, e)) {
+            return false;
+        }
+    }
+    return false;
+}
+
+/* The last id of the slice, in the transaction that the COPYs follow in. The LOCK comes before the snapshot: TRUNCATE
+ * does not keep to snapshots. */
+static bool begin_slice(struct fetcher *t, struct fetch *f, struct error *e)
+{
+    char sql[640];
+    snprintf(sql, sizeof sql,
+             "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; LOCK TABLE public.products, public.features,"
+             " public.styles, public.photos, public.skus, public.related_products IN ACCESS SHARE MODE;"
+             " SELECT id::text FROM public.products WHERE id > %" PRId64 " ORDER BY id OFFSET %" PRId64 " LIMIT 1",
+             f->after, f->slice - 1);
+    PGresult *result;
+    if (!pg_query(&t->pg, sql, &result, e)) {
+        return false;
+    }
+    f->up_to = PQntuples(result) ? strtoll(PQgetvalue(result, 0, 0), NULL, 10) : INT64_MAX;
+    PQclear(result);
+    return true;
+}
+
+static bool read_slice(struct fetcher *t, struct fetch *f, struct error *e)
+{
+    static const struct {
+        const char *select, *id, *order;
+    } copies[] = {{SQL_PRODUCTS, "id", SQL_ORDER_PRODUCTS}, {SQL_FEATURES, "product_id", SQL_ORDER_2},
+                  {SQL_STYLES, "product_id", SQL_ORDER_2},  {SQL_PHOTOS, "product_id", SQL_ORDER_3},
+                  {SQL_SKUS, "product_id", SQL_ORDER_3},    {SQL_RELATED, "product_id", SQL_ORDER_2}};
+    if (!begin_slice(t, f, e)) {
+        return false;
+    }
+    struct text sql = {0};
+    text_str(&sql, "COPY (" SQL_SNAPSHOT ") TO STDOUT (FORMAT binary);");
+    for (size_t i = 0; i < sizeof copies / sizeof *copies; i++) {
+        text_printf(&sql, "COPY (%s> %" PRId64 " AND %s <= %" PRId64 "%s) TO STDOUT (FORMAT binary);", copies[i].select,
+                    f->after, copies[i].id, f->up_to, copies[i].order);
+    }
+    text_str(&sql, "COMMIT");
+    bool ok = sql.failed ? error_set(e, ERROR_SYSTEM, "no memory for a query") : pg_send(&t->pg, sql.at, e);
+    text_fini(&sql);
+    return ok && read_results(t, e);
+}
+
+static bool prune(struct fetcher *t, struct fetch *f, struct error *e)
+{
+    char sql[96];
+    snprintf(sql, sizeof sql, "SELECT feed.prune(make_interval(secs => %" PRId64 "))", f->prune_seconds);
+    PGresult *result;
+    if (!pg_query(&t->pg, sql, &result, e)) {
+        return false;
+    }
+    f->pruned = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
+    PQclear(result);
+    return true;
+}
+
+/* ---- making entries ------------------------------------------------------------------------- */
+
+static bool add_entry(struct fetch *f, struct entry *made)
+{
+    f->entries[f->entry_count++] = made;
+    return true;
+}
+
+/* Products and asked-for ids are both ascending: whoever was asked for and did not come does not exist. */
+static bool make_entries(struct fetcher *t, struct fetch *f, struct error *e)
+{
+    const struct product *products;
+    size_t count;
+    if (!rows_join(&t->rows, &products, &count, e)) {
+        return false;
+    }
+    if (t->rows.orphans > 0) {
+        log_warn("orphan_rows", LOG_INT("rows", t->rows.orphans),
+                 LOG_STR("meaning", "their product or style is not there; they are not shown"));
+    }
+    f->stamp = stamp_make(f->era_index, snapshot_version(&t->rows.snapshot));
+    f->entries = calloc(count + f->count + 1, sizeof(struct entry *));
+    if (!f->entries) {
+        return error_set(e, ERROR_SYSTEM, "no memory for %zu entries", count);
+    }
+    size_t asked = 0;
+    struct entry *made;
+    for (size_t i = 0; i < count; i++) {
+        for (; asked < f->count && f->ids[asked] < products[i].id; asked++) {
+            if (!entry_make_absent(f->ids[asked], f->stamp, &made, e) || !add_entry(f, made)) {
+                return false;
+            }
+        }
+        asked += asked < f->count && f->ids[asked] == products[i].id;
+        if (!entry_make(t->maker, &products[i], f->stamp, &made, e) || !add_entry(f, made)) {
+            return false;
+        }
+    }
+    for (; asked < f->count; asked++) {
+        if (!entry_make_absent(f->ids[asked], f->stamp, &made, e) || !add_entry(f, made)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- running it ----------------------------------------------------------------------------- */
+
+static bool prepare(struct fetcher *t, struct error *e)
+{
+    return t->pg.connection || (pg_open(&t->pg, e) && pg_prepare(&t->pg, "ids", SQL_FETCH_IDS, e));
+}
+
+/* A connection left over from a life that has ended is replaced at once; a feed that is left over fails the fetch. */
+static bool join_era(struct fetcher *t, const struct fetch *f, struct error *e)
+{
+    for (int tries = 0; tries < 2; tries++) {
+        if (!prepare(t, e)) {
+            return false;
+        }
+        if (t->pg.era.number == f->era.number) {
+            return true;
+        }
+        pg_close(&t->pg);
+    }
+    return error_set(e, ERROR_POSTGRES, "Postgres (fetch) is in another era than the feed");
+}
+
+bool fetch_run(struct fetcher *t, struct fetch *f, struct error *e)
+{
+    if (!join_era(t, f, e)) {
+        return false;
+    }
+    rows_clear(&t->rows);
+    switch (f->kind) {
+    case FETCH_IDS:
+        return read_ids(t, f, e) && make_entries(t, f, e);
+    case FETCH_SLICE:
+        return read_slice(t, f, e) && make_entries(t, f, e);
+    default:
+        return prune(t, f, e);
+    }
+}

@@ -1,0 +1,19 @@
+/* Running one fetch on one fetcher's connection; the pool's part is in fetch.c. A fetcher's thread only. */
+#pragma once
+#include "refresh/fetch.h"
+#include "refresh/make_entry.h"
+#include "refresh/rows.h"
+
+#include <pthread.h>
+
+struct fetcher {
+    struct fetch_pool *pool;
+    pthread_t thread;
+    bool takes_slices;
+    struct pg pg;
+    struct rows rows;
+    struct entry_maker *maker;
+};
+
+/* Fills the answer. After a failure the caller closes the connection: it may be in the middle of anything. */
+MUST_CHECK bool fetch_run(struct fetcher *t, struct fetch *f, struct error *e);
