@@ -119,10 +119,11 @@ def test_headers_over_the_limit_are_refused(client, headers):
         pass  # "or the connection closed where the protocol says so"
 
 
-def test_too_many_header_lines_are_refused_in_the_api_s_own_form_if_at_all(client):
+def test_more_header_lines_than_libh2o_takes_in_are_refused(client):
+    """Over HTTP/1.1 its parser answers by itself, before anything of ours runs, and closes."""
     response = client.get("/products/11", {f"X-{number}": "x" for number in range(120)})
-    if response.status != 200:
-        check_problem(response, 431, "headers-too-large")
+    assert response.status in (200, 400, 431)
+    assert response.status == 200 or response["connection"] == "close"
 
 
 @pytest.mark.parametrize("size", [0, 1, 4096])
@@ -133,10 +134,21 @@ def test_a_small_body_is_ignored(client, rows, size):
     assert client.get("/products/11").status == 200  # the connection is still in step
 
 
-@pytest.mark.parametrize("size", [4097, 60000, 1000000])
+@pytest.mark.parametrize("size", [4097, 60000])
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_a_large_body_is_refused(client, method, size):
     check_problem(client.request(method, "/products/11", body=b"x" * size), 413, "body-too-large")
+
+
+def test_a_huge_body_is_refused_or_cut_off(listener):
+    """libh2o does not read it to the end: whether its answer arrives is left to chance. The next client is served."""
+    with listener.connect() as client:
+        try:
+            check_problem(client.request("POST", "/products/11", body=b"x" * 1000000), 413, "body-too-large")
+        except (ConnectionLost, ConnectionResetError, StreamReset):
+            pass
+    with listener.connect() as client:
+        assert client.get("/products/11").status == 200
 
 
 def test_a_chunked_body_is_ignored_or_refused_just_so(listeners):

@@ -61,7 +61,7 @@ static void mark(struct fixture *f, int64_t id, stamp s)
 {
     struct slot *slot = cache_slot(f->cache, id, true);
     assert_non_null(slot);
-    cache_mark(slot, s);
+    cache_mark(f->cache, slot, s);
 }
 
 /* The ids that are listed, against `expected`, which ends with 0. */
@@ -243,6 +243,32 @@ static void test_absent(void **state)
     assert_true(get(f, 3).absent);
     CHECK_IDS(f);
     assert_int_equal(cache_entries(f->cache), 0);
+}
+
+/* A list must not be called fresh while a product that was added is still to come. */
+static void test_arriving(void **state)
+{
+    struct fixture *f = *state;
+    publish(f, 3, true, 5);
+    publish(f, 4, false, 5);
+    assert_int_equal(cache_arriving(f->cache), 0);
+    mark(f, 3, 6); /* listed: shows by itself that it is marked */
+    assert_int_equal(cache_arriving(f->cache), 0);
+    mark(f, 4, 6);
+    mark(f, 4, 7);
+    mark(f, 9, 7); /* never heard of */
+    assert_int_equal(cache_arriving(f->cache), 2);
+    assert_int_equal(publish(f, 4, true, 6), PUBLISH_AGAIN);
+    CHECK_ABORTS(cache_forget(f->cache, cache_slot(f->cache, 9, false)));
+    assert_int_equal(cache_arriving(f->cache), 2);
+    publish(f, 4, true, 7);
+    assert_int_equal(cache_arriving(f->cache), 1);
+    publish(f, 9, false, 8); /* gone again */
+    assert_int_equal(cache_arriving(f->cache), 0);
+    CHECK_IDS(f, 3, 4);
+    publish(f, 4, false, 9);
+    mark(f, 4, 9); /* known already */
+    assert_int_equal(cache_arriving(f->cache), 0);
 }
 
 static void test_complete(void **state)
@@ -446,15 +472,25 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_first),       TEST(test_rules),
-        TEST(test_batch),       TEST(test_largest_batch),
-        TEST(test_marks),       TEST(test_marks_without_an_entry),
-        TEST(test_absent),      TEST(test_complete),
-        TEST(test_read_hint),   TEST(test_applied),
-        TEST(test_slot),        TEST(test_growth),
-        TEST(test_forget),      TEST(test_forget_too_early),
-        TEST(test_forget_many), TEST(test_guard_keeps),
-        TEST(test_pin_keeps),   TEST(test_too_large_an_entry),
+        TEST(test_first),
+        TEST(test_rules),
+        TEST(test_batch),
+        TEST(test_largest_batch),
+        TEST(test_marks),
+        TEST(test_marks_without_an_entry),
+        TEST(test_absent),
+        TEST(test_arriving),
+        TEST(test_complete),
+        TEST(test_read_hint),
+        TEST(test_applied),
+        TEST(test_slot),
+        TEST(test_growth),
+        TEST(test_forget),
+        TEST(test_forget_too_early),
+        TEST(test_forget_many),
+        TEST(test_guard_keeps),
+        TEST(test_pin_keeps),
+        TEST(test_too_large_an_entry),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

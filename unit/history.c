@@ -75,3 +75,38 @@ bool history_was_absent(int64_t id, uint64_t from, uint64_t to)
     }
     return !history_exists(id, from);
 }
+
+/* ---- entries -------------------------------------------------------------------------------- */
+
+enum { BYTES_MAX = 300 };
+
+static uint64_t checksum(const struct entry *e)
+{
+    uint64_t sum = UINT64_C(14695981039346656037) ^ (uint64_t)e->id ^ e->stamp << 20 ^ e->exists;
+    for (uint32_t i = 0; i < e->document[0].length[0]; i++) {
+        sum = (sum ^ (unsigned char)e->bytes[i]) * UINT64_C(1099511628211);
+    }
+    return sum;
+}
+
+struct entry *history_entry(int64_t id, uint64_t round)
+{
+    uint64_t random = (uint64_t)id << 32 ^ round;
+    uint32_t len = (uint32_t)(random_next(&random) % BYTES_MAX);
+    struct entry *e = entry_new(id, history_exists(id, round), len);
+    assert_non_null(e);
+    e->stamp = round;
+    e->document[0].length[0] = len;
+    for (uint32_t i = 0; i < len; i++) {
+        e->bytes[i] = (char)random_next(&random);
+    }
+    uint64_t sum = checksum(e);
+    memcpy(e->card_hash, &sum, sizeof sum);
+    return e;
+}
+
+bool history_is_whole(const struct entry *e, int64_t id)
+{
+    uint64_t sum = checksum(e);
+    return e->id == id && memcmp(e->card_hash, &sum, sizeof sum) == 0;
+}

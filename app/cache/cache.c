@@ -158,6 +158,11 @@ int64_t cache_proved_us(const struct cache *c)
     return atomic_load_explicit(&c->proved_us, memory_order_acquire);
 }
 
+size_t cache_arriving(const struct cache *c)
+{
+    return atomic_load_explicit(&c->arriving, memory_order_acquire);
+}
+
 size_t cache_entries(const struct cache *c)
 {
     return atomic_load_explicit(&c->entries, memory_order_relaxed);
@@ -195,11 +200,17 @@ struct slot *cache_slot(struct cache *c, int64_t id, bool create)
     return slot;
 }
 
-void cache_mark(struct slot *slot, stamp s)
+void cache_mark(struct cache *c, struct slot *slot, stamp s)
 {
-    if (atomic_load_explicit(&slot->mark, memory_order_relaxed) < s) {
-        atomic_store_explicit(&slot->mark, s, memory_order_release);
+    if (atomic_load_explicit(&slot->mark, memory_order_relaxed) >= s) {
+        return;
     }
+    const struct entry *e = atomic_load_explicit(&slot->entry, memory_order_relaxed);
+    if (!slot->arriving && (!e || (!e->exists && e->stamp < s))) {
+        slot->arriving = true;
+        atomic_fetch_add_explicit(&c->arriving, 1, memory_order_release);
+    }
+    atomic_store_explicit(&slot->mark, s, memory_order_release);
 }
 
 void cache_mark_all(struct cache *c, stamp s)

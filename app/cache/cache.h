@@ -29,6 +29,7 @@ struct slot {
     /* owned by the refresher; in another word than `read`, because compilers read neighbours together */
     _Alignas(4) uint8_t queue;  /* which queue of the change set it is in */
     bool fetching;              /* a fetch that will answer for its mark is under way */
+    bool arriving;              /* not listed, but a change was announced that may list it */
     struct slot *next, *before; /* in that queue */
     ck_epoch_entry_t reclaim;
 };
@@ -62,6 +63,9 @@ bool cache_is_complete(const struct cache *c);  /* every product of the catalogu
                                                  * not exist, and the id index is right */
 bool cache_was_complete(const struct cache *c); /* … or has been once: lists can be answered */
 int64_t cache_proved_us(const struct cache *c); /* clock_us when the newest log read was sent; 0: never */
+/* How many products may exist that the id index lacks: their changes are announced, but not published yet. Read after
+ * cache_applied and before cache_ids; 0: the index lacks nothing of what is applied (if the cache is complete). */
+size_t cache_arriving(const struct cache *c);
 size_t cache_entries(const struct cache *c);    /* products that exist */
 size_t cache_bytes(const struct cache *c);      /* of entries, without allocator overhead */
 size_t cache_slots(const struct cache *c);
@@ -79,7 +83,7 @@ enum publish_result {
 /* The slot of a product, made if there is none; NULL: no memory. */
 struct slot *cache_slot(struct cache *c, int64_t id, bool create);
 /* Announces that the product changed: entries with an older stamp are no longer fresh. */
-void cache_mark(struct slot *slot, stamp s);
+void cache_mark(struct cache *c, struct slot *slot, stamp s);
 /* Announces that everything may have changed, also which products there are: no longer complete. */
 void cache_mark_all(struct cache *c, stamp s);
 stamp cache_floor(const struct cache *c);

@@ -11,6 +11,7 @@ struct cache {
     _Atomic(struct id_root *) ids;
     _Atomic stamp floor;
     _Atomic bool complete, was_complete;
+    _Atomic size_t arriving;
     _Alignas(64) _Atomic int64_t proved_us;
     /* shared: for metrics */
     _Alignas(64) _Atomic size_t entries, bytes;

@@ -14,7 +14,7 @@ MUST_CHECK bool demand_new(struct demand **out, struct error *e);
 void demand_free(struct demand **demand);
 
 /* ---- readers ---- */
-/* Before threads start: `news` is called on the refresher's thread after it published something;
+/* Before threads start: `news` is called on the refresher's thread after it published or applied something;
  * it must only pass the word on. */
 void demand_watch(struct demand *d, void (*news)(void *context), void *context);
 /* Asks for a product to be fetched ahead of others; never blocks. false: no memory, not asked. Any thread. */

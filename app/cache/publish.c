@@ -111,6 +111,21 @@ static void fail_all(struct entry **entries, size_t count, enum publish_result *
     }
 }
 
+/* After the index: whoever sees that nothing is arriving finds it there. */
+static void end_arrivals(struct cache *c, struct slot **slots, size_t count)
+{
+    size_t arrived = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct slot *slot = slots[i];
+        const struct entry *e = slot ? atomic_load_explicit(&slot->entry, memory_order_relaxed) : NULL;
+        if (e && slot->arriving && e->stamp >= atomic_load_explicit(&slot->mark, memory_order_relaxed)) {
+            slot->arriving = false;
+            arrived++;
+        }
+    }
+    atomic_fetch_sub_explicit(&c->arriving, arrived, memory_order_release);
+}
+
 void cache_publish(struct cache *c, struct entry **entries, size_t count, enum publish_result *results)
 {
     struct slot *slots[PUBLISH_MAX];
@@ -135,11 +150,12 @@ void cache_publish(struct cache *c, struct entry **entries, size_t count, enum p
     if (!change_ids(c, come, comes, NULL, 0)) {
         fail_listing(c, slots, count, results);
     }
+    end_arrivals(c, slots, count);
 }
 
 void cache_forget(struct cache *c, struct slot *slot)
 {
-    ENSURE(!is_listed(c, slot->id) && slot->queue == 0 && !slot->fetching);
+    ENSURE(!is_listed(c, slot->id) && slot->queue == 0 && !slot->fetching && !slot->arriving);
     cache_map_writer = &c->writer;
     ck_hs_remove(&c->slots, cache_hash(slot->id), slot);
     struct entry *old = atomic_load_explicit(&slot->entry, memory_order_relaxed);

@@ -88,6 +88,8 @@ static bool ask(struct change_feed *feed, size_t limit, PGresult **result, struc
     snprintf(most, sizeof most, "%zu", limit + 1);
     running_text(&feed->last, &running);
     if (running.failed) {
+        text_fini(&running);
+        pg_close(&feed->pg);
         return error_set(e, ERROR_SYSTEM, "no memory for a log read");
     }
     const char *const parameters[] = {bound, running.at, most};

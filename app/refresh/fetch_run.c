@@ -44,7 +44,8 @@ static bool read_ids(struct fetcher *t, const struct fetch *f, struct error *e)
     array_text(f->ids, f->count, &array);
     const char *parameter = array.at;
     PGresult *result = NULL;
-    bool ok = !array.failed && pg_execute(&t->pg, "ids", &parameter, 1, true, &result, e);
+    bool ok = array.failed ? error_set(e, ERROR_SYSTEM, "no memory for a query")
+                           : pg_execute(&t->pg, "ids", &parameter, 1, true, &result, e);
     text_fini(&array);
     ok = ok && add_result(&t->rows, result, e);
     PQclear(result);

@@ -28,7 +28,7 @@ static void mark_product(struct refresher *r, int64_t id, stamp s)
         mark_everything(r, s, "no memory for a slot");
         return;
     }
-    cache_mark(slot, s);
+    cache_mark(r->cache, slot, s);
     refresher_want(r, slot, refresher_urgency(slot));
 }
 
@@ -44,7 +44,7 @@ static void remark_recent(struct slot *slot, void *context)
     struct remark *m = context;
     const struct entry *e = atomic_load_explicit(&slot->entry, memory_order_relaxed);
     if (e && e->published_us >= m->since_us) {
-        cache_mark(slot, m->stamp);
+        cache_mark(m->r->cache, slot, m->stamp);
         refresher_want(m->r, slot, refresher_urgency(slot));
     }
 }
@@ -72,7 +72,8 @@ static void take_changes(struct refresher *r, const struct changes *c, bool reco
         mark_product(r, c->ids[i], s);
     }
     if (reconnected) {
-        struct remark m = {.r = r, .stamp = s, .since_us = c->sent_us - RECENT_US};
+        /* Before the loss, not before now: Postgres may have been away for longer than that. */
+        struct remark m = {.r = r, .stamp = s, .since_us = cache_proved_us(r->cache) - RECENT_US};
         cache_each(r->cache, remark_recent, &m);
     }
     metric_add(&r->metrics.changes, c->count);
@@ -81,6 +82,9 @@ static void take_changes(struct refresher *r, const struct changes *c, bool reco
         apply(r, c);
     }
     cache_set_proved(r->cache, c->sent_us);
+    if (moved) {
+        demand_announce(r->demand); /* a request may wait for this version, whatever changed in it */
+    }
 }
 
 static void feed_lost(struct refresher *r, const struct error *e)

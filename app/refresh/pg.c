@@ -69,11 +69,9 @@ enum { PARAMETERS = 12 };
 static PGconn *start(struct pg *pg)
 {
     char name[64];
-    char timeout[16];
     char session[256];
     const struct pg_options *o = pg->options;
     snprintf(name, sizeof name, "atelierd/%s/%s", o->replica, pg->purpose);
-    snprintf(timeout, sizeof timeout, "%d", (int)o->statement_timeout_ms);
     /* The server's tcp_user_timeout ends a COPY whose client was stopped, which statement_timeout does not. Read
      * committed, whatever the role's default: a statement's snapshot must come after its locks. */
     snprintf(session, sizeof session,

@@ -83,11 +83,13 @@ static void take_wish(int64_t id, void *context)
 }
 
 /* Slots that say "no such product" are forgotten, but never while a slice is under way: it may have
- * read the product before it was deleted, and only the slot knows better. */
+ * read the product before it was deleted, and only the slot knows better. Nor while the feed is lost: a crash may have
+ * taken the deletion back, and what is not there cannot be marked. */
 static void forget_absent(struct refresher *r, int64_t now)
 {
     struct slot *slot;
-    while (!r->load.slice_under_way && (slot = r->set.head[URGENCY_ABSENT])) {
+    bool wait = r->load.slice_under_way || !r->feed.pg.connection;
+    while (!wait && (slot = r->set.head[URGENCY_ABSENT])) {
         const struct entry *e = atomic_load_explicit(&slot->entry, memory_order_relaxed);
         if (now - e->published_us < ABSENT_MS * INT64_C(1000)) {
             return;

@@ -37,6 +37,7 @@ struct answer {
     h2o_iovec_t link; /* Link header; base NULL: none */
     /* both */
     bool versioned; /* carries Catalogue-Version */
+    stamp newest;   /* of what is applied and the entries used: `version` is its */
     uint64_t era, version;
     bool marked, unproven;
     int64_t stale_s; /* for how long, at least */

@@ -26,9 +26,11 @@ static void problem(struct answer *a, enum problem p, const char *format, ...)
 
 /* ---- freshness ------------------------------------------------------------------------------ */
 
+/* By stamps: an earlier era's entry may have a higher version, which means nothing in the era that is shown. */
 static void note_version(struct answer *a, const struct entry *e)
 {
-    if (stamp_version(e->stamp) > a->version) {
+    if (e->stamp > a->newest) {
+        a->newest = e->stamp;
         a->version = stamp_version(e->stamp);
     }
 }
@@ -48,6 +50,7 @@ static bool check_freshness(struct exchange *x, bool last, struct answer *a)
     }
     a->versioned = true;
     a->era = applied->era;
+    a->newest = applied->stamp;
     a->version = stamp_version(applied->stamp);
     if (at_least_met(&x->at_least, a->era, a->version, &applied->snapshot)) {
         return true;
@@ -308,19 +311,39 @@ static size_t first_position(const struct target *t, const struct id_root *ids)
     return __builtin_mul_overflow(t->page - 1, t->count, &position) ? SIZE_MAX : (size_t)position;
 }
 
-static void look_up_page(struct exchange *x, bool last, struct answer *a)
+/* Whether a list can be made from the index: it may lack products that were added a moment ago, or, while everything is
+ * read again, any. false: the answer is a problem, or to wait. */
+static bool can_list(const struct exchange *x, bool last, struct answer *a)
 {
     const struct cache *c = x->worker->service->cache;
-    const struct id_root *ids = cache_ids(x->worker->guard);
+    if (!cache_was_complete(c)) {
+        problem(a, PROBLEM_NOT_LOADED, "lists can be answered once the whole catalogue is loaded; it is being loaded");
+        return false;
+    }
+    bool asked = x->at_least.kind != AT_LEAST_NOTHING;
+    bool arriving = cache_arriving(c) > 0;
+    bool lacks = arriving || !cache_is_complete(c);
+    if ((arriving || (lacks && asked)) && !last && !a->unproven) {
+        a->kind = ANSWER_WAIT;
+        return false;
+    }
+    if (lacks && asked) {
+        problem(a, PROBLEM_NOT_FRESH, "products were added, and Postgres did not give them in time");
+        return false;
+    }
+    a->marked |= lacks;
+    return true;
+}
+
+static void look_up_page(struct exchange *x, bool last, struct answer *a)
+{
     int64_t page[LIST_COUNT_MAX];
     struct cards cards;
     cards.count = 0;
-    if (!cache_was_complete(c)) {
-        problem(a, PROBLEM_NOT_LOADED, "lists can be answered once the whole catalogue is loaded; it is being loaded");
+    if (!can_list(x, last, a)) {
         return;
     }
-    /* While everything is read again, what there is may lack products or have too many. */
-    a->marked |= !cache_is_complete(c);
+    const struct id_root *ids = cache_ids(x->worker->guard);
     size_t from = first_position(&x->target, ids);
     size_t count = id_index_copy(ids, from, page, (size_t)x->target.count);
     if (!add_cards(x, last, a, page, count, &cards)) {
