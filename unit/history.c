@@ -110,3 +110,26 @@ bool history_is_whole(const struct entry *e, int64_t id)
     uint64_t sum = checksum(e);
     return e->id == id && memcmp(e->card_hash, &sum, sizeof sum) == 0;
 }
+
+struct applied *history_applied(uint64_t round)
+{
+    size_t running = round % 5;
+    struct applied *a = calloc(1, sizeof *a);
+    uint64_t *xip = malloc((running + 1) * sizeof *xip);
+    assert_true(a && xip);
+    *a = (struct applied){.stamp = round, .era = 1};
+    a->snapshot = (struct snapshot){.xmin = round, .xmax = round + running, .xip = xip, .running = running};
+    for (size_t i = 0; i < running; i++) {
+        xip[i] = round + i;
+    }
+    return a;
+}
+
+bool history_is_applied(const struct applied *a)
+{
+    bool as_made = a->era == 1 && snapshot_version(&a->snapshot) == a->stamp;
+    for (size_t i = 0; as_made && i < a->snapshot.running; i++) {
+        as_made = a->snapshot.xip[i] == a->stamp + i;
+    }
+    return as_made;
+}

@@ -2,7 +2,7 @@
  * its changes is known beforehand. Made before any thread starts and only read afterwards: readers judge what they find
  * by it without a word from the writer, so that nothing but the cache itself orders what they see. */
 #pragma once
-#include "cache/entry.h"
+#include "cache/cache.h"
 
 enum {
     PRODUCTS = 6000,   /* ids 1 … PRODUCTS */
@@ -26,6 +26,9 @@ bool history_was_absent(int64_t id, uint64_t from, uint64_t to);
 /* The product as it was after that round, with bytes that say whose they are. */
 struct entry *history_entry(int64_t id, uint64_t round);
 bool history_is_whole(const struct entry *e, int64_t id);
+/* What is applied after that round, and whether it is as it was made. */
+struct applied *history_applied(uint64_t round);
+bool history_is_applied(const struct applied *a);
 
 static inline bool history_is_permanent(int64_t id)
 {

@@ -66,8 +66,8 @@ int64_t cache_proved_us(const struct cache *c); /* clock_us when the newest log 
 /* How many products may exist that the id index lacks: their changes are announced, but not published yet. Read after
  * cache_applied and before cache_ids; 0: the index lacks nothing of what is applied (if the cache is complete). */
 size_t cache_arriving(const struct cache *c);
-size_t cache_entries(const struct cache *c);    /* products that exist */
-size_t cache_bytes(const struct cache *c);      /* of entries, without allocator overhead */
+size_t cache_entries(const struct cache *c); /* products that exist */
+size_t cache_bytes(const struct cache *c);   /* of entries, without allocator overhead */
 size_t cache_slots(const struct cache *c);
 
 /* ---- the refresher ---- */

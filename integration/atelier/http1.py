@@ -1,4 +1,5 @@
-"""An HTTP/1.1 client that sends exactly what it is told, on one connection, and never retries by itself."""
+"""An HTTP/1.1 client that sends exactly what it is told and never retries. It keeps one connection, and makes a new one
+only when the server has said `Connection: close`."""
 import socket
 
 from .response import Response
@@ -20,11 +21,17 @@ class Http1:
         """`tls`: an ssl.SSLContext, or None for clear text. `receive_buffer`: bytes the kernel may take in ahead.
         `preface`: sent first of all, before TLS begins."""
         self.port = port
+        self.how = tls, limit, receive_buffer, preface
+        self._connect()
+
+    def _connect(self):
+        tls, limit, receive_buffer, preface = self.how
+        self.told_to_close = False
         self.socket = socket.socket()
         self.socket.settimeout(limit)
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        self.socket.connect(("127.0.0.1", port))
+        self.socket.connect(("127.0.0.1", self.port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.sendall(preface)
         if tls:
@@ -43,6 +50,9 @@ class Http1:
         self.socket.close()
 
     def request(self, method, target, headers=None, body=None):
+        if self.told_to_close:
+            self.close()
+            self._connect()
         try:
             self.send(method, target, headers, body)
         except (BrokenPipeError, ConnectionResetError):
@@ -69,6 +79,7 @@ class Http1:
         status, headers = self._head()
         while status == 100:
             status, headers = self._head()
+        self.told_to_close = dict(headers).get("connection") == "close"
         has_no_body = method == "HEAD" or status in (204, 304)
         return Response(self.version, status, headers, b"" if has_no_body else self._body(dict(headers)))
 

@@ -1,4 +1,5 @@
-"""An HTTP/2 client on one connection: clear text by prior knowledge (h2c), or TLS with ALPN."""
+"""An HTTP/2 client: clear text by prior knowledge (h2c), or TLS with ALPN. It keeps one connection, and makes a new one
+only when the server has sent GOAWAY."""
 import socket
 import struct
 from dataclasses import dataclass, field
@@ -40,20 +41,25 @@ class Http2:
     def __init__(self, port, tls=None, limit=10, window=None):
         """`window`: the flow-control window of each stream; None takes the default and keeps it open."""
         self.port = port
+        self.how = tls, limit, window
         self.keeps_window_open = window is None
+        self._connect()
+
+    def _connect(self):
+        tls, limit, window = self.how
         self.goaway = None  # the last Goaway that came
         self.received = b""
         self.closed = False
         self.streams = {}
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=limit)
+        self.socket = socket.create_connection(("127.0.0.1", self.port), timeout=limit)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if tls:
             tls.set_alpn_protocols(["h2"])
             self.socket = tls.wrap_socket(self.socket, server_hostname="localhost")
             assert self.socket.selected_alpn_protocol() == "h2", "the server did not take h2 by ALPN"
-        self._start(window)
+        self._say_hello(window)
 
-    def _start(self, window):
+    def _say_hello(self, window):
         self.h2 = h2.connection.H2Connection(h2.config.H2Configuration(header_encoding="latin-1"))
         if window is not None:
             self.h2.local_settings = h2.settings.Settings(
@@ -72,6 +78,9 @@ class Http2:
         self.socket.close()
 
     def request(self, method, target, headers=None, body=None):
+        if self.goaway:
+            self.close()
+            self._connect()
         return self.finish(self.open(method, target, headers, body))
 
     def get(self, target, headers=None):

@@ -58,8 +58,6 @@ class Load:
             self._count(wrong=f"{target}: {response.status} {response.body[:200]}" if wrong else None,
                         wait=time.monotonic() - broken_at if broken_at else 0)
             broken_at = None
-            if response.get("connection") == "close" or getattr(client, "goaway", None):
-                client = self._close(client)
         self._close(client)
 
     def _close(self, client):

@@ -1,0 +1,99 @@
+// The old service's claim: 4,500 requests a second, ids uniform over the whole range, no error, and 95 of 100
+// answered within 150 ms. The rate is of arrivals: requests start on time however slow the answers are, and one
+// that cannot start, because all virtual users are waiting, counts as dropped.
+import http from 'k6/http';
+import { Counter } from 'k6/metrics';
+import {
+    BASE, CLAIM_P95_MS, GZIP, TREND_STATS,
+    DOCUMENTS, count, gapsAllow, idRange, ms, nextDocument, randomId, report, seconds, setting, spread, valueOf,
+} from './lib.js';
+
+const RATE = Number(setting('RATE'));
+const DURATION = setting('DURATION');
+const WARM_UP_S = 5;
+
+// Virtual users, each with a connection of its own: enough while an answer takes 44 ms on average, and a momentary
+// stall of that length drops nothing. Each of them costs k6 CPU, which the server lacks if it is on the same machine.
+const USERS = 200;
+const ASKED = RATE * seconds(DURATION);
+
+const unknownIds = new Counter('unknown_ids');
+
+http.setResponseCallback(http.expectedStatuses(200, 404)); // unknown_ids judges 404
+
+export const options = {
+    discardResponseBodies: true, // spares k6 work; status and headers are read
+    summaryTrendStats: TREND_STATS,
+    systemTags: ['status', 'name', 'scenario', 'error'],
+    scenarios: {
+        // Every user connects before the clock runs.
+        warm_up: arrivals(Math.ceil((2 * USERS) / WARM_UP_S), `${WARM_UP_S}s`, '0s'),
+        claim: arrivals(RATE, DURATION, `${WARM_UP_S}s`),
+    },
+    thresholds: {
+        'http_req_failed{scenario:claim}': [{ threshold: 'rate==0', abortOnFail: true }],
+        'unknown_ids{scenario:claim}': [`count<=${Math.ceil(gapsAllow(ASKED) * ASKED)}`],
+        'http_req_duration{scenario:claim}': [`p(95)<${CLAIM_P95_MS}`],
+        'iteration_duration{scenario:claim}': [`p(95)<${CLAIM_P95_MS}`], // waiting for a connection included
+        'dropped_iterations{scenario:claim}': ['count==0'],
+        'http_reqs{scenario:claim}': [`count>=${ASKED - 1}`],
+    },
+};
+
+function arrivals(rate, duration, startTime) {
+    return {
+        executor: 'constant-arrival-rate',
+        rate,
+        timeUnit: '1s',
+        duration,
+        startTime,
+        gracefulStop: '10s',
+        preAllocatedVUs: USERS,
+        maxVUs: USERS,
+    };
+}
+
+const how = Object.fromEntries(DOCUMENTS.map(({ name }) => [name, { headers: GZIP, tags: { name } }]));
+
+export default function () {
+    const document = nextDocument();
+    if (http.get(BASE + document.path(randomId()), how[document.name]).status === 404) {
+        unknownIds.add(1);
+    }
+}
+
+export function handleSummary(data) {
+    const of = (metric, value) => valueOf(data, `${metric}{scenario:claim}`, value);
+    const p95 = of('http_req_duration', 'p(95)');
+    const figures = {
+        offered_per_s: RATE,
+        requests: of('http_reqs', 'count'),
+        failed: of('http_req_failed', 'passes'), // k6's "passes" of this rate are the failures
+        unknown_ids: of('unknown_ids', 'count'),
+        dropped: of('dropped_iterations', 'count'),
+        p95_ms: p95,
+        claimed_p95_ms: CLAIM_P95_MS,
+        below_claim_ms: CLAIM_P95_MS - p95,
+    };
+    return report(data, [
+        `seed: ${count(RATE)} requests/s offered for ${DURATION} through ${BASE}, ids ${idRange()}, gzip accepted`,
+        `requests   ${count(figures.requests)}, ${figures.failed} failed, ${figures.unknown_ids} for unknown ids, ${figures.dropped} dropped`,
+        `answered   ${spread(data, 'http_req_duration{scenario:claim}')}`,
+        `in all     ${spread(data, 'iteration_duration{scenario:claim}')}   with k6's own work and waiting for a connection`,
+        claim(p95),
+        ...whyDropped(figures.dropped),
+    ], figures);
+}
+
+function claim(p95) {
+    const below = CLAIM_P95_MS - p95;
+    return below > 0
+        ? `claim      p95 stayed ${ms(below)} below the claimed ${CLAIM_P95_MS} ms: ${(CLAIM_P95_MS / p95).toFixed(0)} times faster`
+        : `claim      p95 is ${ms(-below)} above the claimed ${CLAIM_P95_MS} ms`;
+}
+
+function whyDropped(dropped) {
+    return dropped > 0
+        ? [`dropped    all ${USERS} virtual users were waiting, or k6 had too little CPU: see "in all", and k6's CPU below`]
+        : [];
+}
