@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from atelier import catalogue
-from atelier.build import program
+from atelier.build import ROOT, program
 from atelier.ports import free_port
 from atelier.process import Process, run
 from atelier.replica import Replica
@@ -43,6 +43,11 @@ def test_help_and_reference_come_from_one_table(built, name):
     assert options and options == set(re.findall(r"^\| `--([a-z-]+)`", reference.stdout, re.M))
     for option in options:
         assert f"_{option.upper().replace('-', '_')}`" in reference.stdout
+
+
+def test_the_readme_s_options_are_the_program_s(built):
+    readme = (ROOT / "README.md").read_text()
+    assert call("atelierd", "--help-markdown").stdout in readme
 
 
 def test_help_names_the_options_that_infra_uses(built):

@@ -2,6 +2,8 @@
  * looks. */
 #include "cache_fixture.h"
 
+#include "cache/cache_state.h"
+
 /* ---- slots ---------------------------------------------------------------------------------- */
 
 static void test_slot(void **state)
@@ -83,6 +85,9 @@ static void test_forget_many(void **state)
         cache_forget(f->cache, cache_slot(f->cache, id, false));
         cache_reclaim(f->cache);
     }
+    struct ck_hs_stat stat;
+    ck_hs_stat(&f->cache->slots, &stat);
+    assert_true(stat.tombstones < 2000); /* of 11,000 */
     assert_int_equal(cache_slots(f->cache), 500);
     for (int64_t id = 1; id <= 500; id++) {
         assert_non_null(get(f, id).entry);

@@ -1,5 +1,4 @@
 /* The cache's rules, one thread: what is published, what a reader is shown, what is listed. */
-#include "unit.h"
 
 #include "cache_fixture.h"
 

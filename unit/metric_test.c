@@ -54,9 +54,13 @@ static void test_print_nothing(void **state)
     text_fini(&t);
 }
 
+enum { THREADS = 3, ADDS = 200000 };
+static pthread_barrier_t start;
+
 static void *count_up(void *m)
 {
-    for (int i = 0; i < 50000; i++) {
+    pthread_barrier_wait(&start);
+    for (int i = 0; i < ADDS; i++) {
         metric_add(m, 1);
     }
     return NULL;
@@ -65,15 +69,17 @@ static void *count_up(void *m)
 static void test_shared_counter(void **state)
 {
     metric shared = 0;
-    pthread_t threads[3];
+    pthread_t threads[THREADS];
     (void)state;
-    for (size_t i = 0; i < COUNT(threads); i++) {
+    pthread_barrier_init(&start, NULL, THREADS);
+    for (size_t i = 0; i < THREADS; i++) {
         assert_int_equal(pthread_create(&threads[i], NULL, count_up, &shared), 0);
     }
-    for (size_t i = 0; i < COUNT(threads); i++) {
+    for (size_t i = 0; i < THREADS; i++) {
         pthread_join(threads[i], NULL);
     }
-    assert_int_equal(metric_get(&shared), 150000);
+    pthread_barrier_destroy(&start);
+    assert_int_equal(metric_get(&shared), THREADS * ADDS);
 }
 
 int main(void)

@@ -8,6 +8,7 @@ struct values {
     const char *name, *place;
     int64_t limit;
     bool quiet;
+    int64_t id;
 };
 
 static const struct option_row rows[] = {
@@ -15,6 +16,7 @@ static const struct option_row rows[] = {
     {"work-place", OPTION_STRING, offsetof(struct values, place), NULL, 0, 0, "DIR", "Where it works"},
     {"limit", OPTION_INT, offsetof(struct values, limit), "10", -5, 100, "N", "How many"},
     {"quiet", OPTION_FLAG, offsetof(struct values, quiet), NULL, 0, 0, NULL, "Says nothing"},
+    {"id", OPTION_INT, offsetof(struct values, id), "1", INT64_MIN, INT64_MAX, "ID", "Which one"},
 };
 
 static const struct option_table table = {
@@ -48,6 +50,8 @@ static const struct accepted {
     {"largest", {"--limit=100"}, {NULL}, {"somebody", "", 100, false}},
     {"leading zeros", {"--limit=007"}, {NULL}, {"somebody", "", 7, false}},
     {"the last one counts", {"--limit=1", "--limit=2"}, {NULL}, {"somebody", "", 2, false}},
+    {"all 64 bits", {"--id=9223372036854775807"}, {NULL}, {"somebody", "", 10, false, INT64_MAX}},
+    {"all 64 bits, below", {"--id", "-9223372036854775808"}, {NULL}, {"somebody", "", 10, false, INT64_MIN}},
     {"an empty string", {"--name="}, {NULL}, {"", "", 10, false}},
     {"an empty word", {"--name", ""}, {NULL}, {"", "", 10, false}},
     {"a value with an equals sign", {"--name=a=b"}, {NULL}, {"a=b", "", 10, false}},
@@ -73,6 +77,7 @@ static const struct refused {
     {"a fraction", {"--limit=1.5"}, {NULL}, {"'1.5'"}},
     {"too small", {"--limit=-6"}, {NULL}, {"'-6'", "from -5"}},
     {"too large", {"--limit=101"}, {NULL}, {"'101'", "to 100"}},
+    {"more than 64 bits, where all are accepted", {"--id=9223372036854775808"}, {NULL}, {"--id"}},
     {"more than 64 bits", {"--limit=9223372036854775808"}, {NULL}, {"'9223372036854775808'"}},
     {"less than 64 bits", {"--limit", "-9223372036854775809"}, {NULL}, {"'-9223372036854775809'"}},
     {"a flag that is neither", {"--quiet=yes"}, {NULL}, {"--quiet", "'yes'", "neither 1 nor 0"}},
@@ -112,6 +117,7 @@ static void test_accepted(void **state)
         CHECK_ROW(a->row, strcmp(v.place, a->expected.place) == 0);
         CHECK_ROW(a->row, v.limit == a->expected.limit);
         CHECK_ROW(a->row, v.quiet == a->expected.quiet);
+        CHECK_ROW(a->row, v.id == (a->expected.id ? a->expected.id : 1));
         CHECK_ROW(a->row, rest.count == 0 && !rest.help && !rest.reference);
     }
 }

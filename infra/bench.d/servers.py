@@ -1,4 +1,4 @@
-"""The servers that are compared. Each offers `clear` (HTTP/1.1 and h2c; NGINX has `h2c` apart) and `tls`, on one core."""
+"""The servers that are compared, each with one worker on one core; ports() says where it speaks what."""
 from atelier.http1 import Http1
 from atelier.ports import free_port
 from atelier.process import Process

@@ -49,7 +49,6 @@ class Http2:
         tls, limit, window = self.how
         self.goaway = None  # the last Goaway that came
         self.received = b""
-        self.closed = False
         self.streams = {}
         self.socket = socket.create_connection(("127.0.0.1", self.port), timeout=limit)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -124,7 +123,6 @@ class Http2:
         """Takes in whatever the server sends next."""
         data = self.socket.recv(65536)
         if not data:
-            self.closed = True
             raise ConnectionLost(f"port {self.port}: closed; GOAWAY before it: {self.goaway}")
         for frame in self._frames(data):
             if frame[3] == GOAWAY:
