@@ -14,7 +14,8 @@ EVERYTHING = 0  # the product id that stands for all of them
 ROWS = {
     "products": [(id, f"Product {id}", "s", "d", "c", "1.00") for id in (1, 2, 3)],
     "features": [(10, 1, "f", "v"), (20, 2, "f", "v"), (30, 3, "f", None)],
-    "styles": [(100, 1, "s", "1.00", None, True), (101, 1, "t", "1.00", None, False), (200, 2, "s", "1.00", None, True)],
+    "styles": [(100, 1, "s", "1.00", None, True), (101, 1, "t", "1.00", None, False),
+               (200, 2, "s", "1.00", None, True)],
     "photos": [(1000, 100, "u", "t"), (2000, 200, "u", "t")],
     "skus": [(1000, 100, "S", 1), (1001, 101, "S", 1), (2000, 200, "S", 1)],
     "related_products": [(7001, 1, 2), (7002, 2, 1), (7003, 3, 1)],
@@ -114,7 +115,8 @@ NO_CHANGES = {
     "update of no row": "UPDATE products SET name = 'n' WHERE id = 77",
     "delete of no row": "DELETE FROM skus WHERE id = 77",
     "insert of no row": "INSERT INTO features (product_id, feature) SELECT 1, 'f' WHERE false",
-    "conflict that does nothing": "INSERT INTO products (id, name, default_price) VALUES (1, 'n', 1) ON CONFLICT DO NOTHING",
+    "conflict that does nothing": "INSERT INTO products (id, name, default_price) VALUES (1, 'n', 1)"
+                                  " ON CONFLICT DO NOTHING",
     "locking read": "SELECT 1 FROM products FOR UPDATE",
 }
 
@@ -201,7 +203,8 @@ def test_a_replica_role_write_is_logged_once(admin, ear, statement, products):
 
 # ── the product of a photo and a sku ──
 
-@pytest.mark.parametrize("table, row", [("photos", "url) VALUES ({}, 'u')"), ("skus", "size, quantity) VALUES ({}, 'S', 1)")])
+@pytest.mark.parametrize("table, row", [("photos", "url) VALUES ({}, 'u')"),
+                                        ("skus", "size, quantity) VALUES ({}, 'S', 1)")])
 def test_a_style_s_row_gets_the_product_of_its_style(owner, table, row):
     insert = f"INSERT INTO {table} (style_id, {row.format(200)} RETURNING product_id"
     assert owner.execute(insert).fetchone() == (2,)
@@ -321,7 +324,8 @@ def test_the_reader_may_lock_the_tables_for_reading(reader):
         reader.execute(f"LOCK TABLE {', '.join(catalogue.TABLES)} IN ACCESS SHARE MODE")
 
 
-@pytest.mark.parametrize("statement", ["CREATE TABLE public.t (i int)", "CREATE TABLE feed.t (i int)", "CREATE SCHEMA s"])
+@pytest.mark.parametrize("statement", ["CREATE TABLE public.t (i int)", "CREATE TABLE feed.t (i int)",
+                                       "CREATE SCHEMA s"])
 def test_the_reader_cannot_create_anything(reader, statement):
     with pytest.raises(errors.InsufficientPrivilege):
         reader.execute(statement)

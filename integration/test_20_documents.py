@@ -22,8 +22,8 @@ def test_every_document_is_byte_for_byte_what_its_rows_say(listener, rows, moves
 def test_the_documents_look_as_the_contract_shows_them(client):
     """Written out once by hand, so that the expectation above is itself under test."""
     assert client.get("/products/11").body.decode() == (
-        '{"id":11,"name":"Air Minis 250","slogan":"Full court support","description":"This optimized air cushion pocket…",'
-        '"category":"Basketball Shoes","default_price":"0.00","features":[{"feature":"Sole","value":"Rubber"},'
+        '{"id":11,"name":"Air Minis 250","slogan":"Full court support",'
+        '"description":"This optimized air cushion pocket…","category":"Basketball Shoes","default_price":"0.00","features":[{"feature":"Sole","value":"Rubber"},'
         '{"feature":"Material","value":"FullControlSkin"}]}')
     assert client.get("/products/6/styles").body.decode() == (
         '{"product_id":"6","results":[{"style_id":8,"name":"One","original_price":"100.00","sale_price":null,'

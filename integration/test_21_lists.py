@@ -69,17 +69,17 @@ def test_following_next_by_page_meets_every_card_once(client, cards):
 
 
 @pytest.mark.parametrize("after", [0, 1, 5, 50, 159, 160, 2**53, catalogue.BIGGEST - 1, catalogue.BIGGEST])
-@pytest.mark.parametrize("count", [1, 5, 1000])
-def test_an_after_page_has_the_cards_after_that_id(client, cards, after, count):
-    response = client.get(f"/products?after={after}&count={count}")
-    check_json(response)
+def test_an_after_page_has_the_cards_after_that_id(client, cards, after):
     expected = [card for card in cards if card["id"] > after]
-    assert response.body == catalogue.body(expected[:count])
-    links = {relation: query(target) for relation, target in response.links().items()}
-    assert links.keys() == ({"first", "next"} if len(expected) > count else {"first"})
-    assert links["first"] == ("/products", {"after": 0, "count": count})
-    if len(expected) > count:
-        assert links["next"] == ("/products", {"after": expected[count - 1]["id"], "count": count})
+    for count in (1, 5, 1000):
+        response = client.get(f"/products?after={after}&count={count}")
+        check_json(response)
+        assert response.body == catalogue.body(expected[:count])
+        links = {relation: query(target) for relation, target in response.links().items()}
+        wanted = {"first": ("/products", {"after": 0, "count": count})}
+        if len(expected) > count:
+            wanted["next"] = ("/products", {"after": expected[count - 1]["id"], "count": count})
+        assert links == wanted
 
 
 def test_following_next_by_after_meets_every_card_once(client, cards):
@@ -112,7 +112,8 @@ def test_a_trailing_slash_changes_nothing(client):
 
 
 def test_head_is_get_without_the_body(client):
-    for target in ("/products", "/products?page=2&count=50", "/products?after=3", "/products?ids=3,1", "/products?page=99"):
+    for target in ("/products", "/products?page=2&count=50", "/products?page=99", "/products?after=3",
+                   "/products?ids=3,1"):
         head, get = client.head(target), client.get(target)
         assert (head.status, head.body, lasting(head)) == (200, b"", lasting(get))
 

@@ -7,7 +7,6 @@ import pytest
 from atelier import catalogue
 from atelier.http1 import ConnectionLost, Http1
 from atelier.http2 import Http2
-from atelier.load import Load
 from atelier.replica import Replica
 from atelier.waiting import wait_until
 
@@ -115,20 +114,6 @@ def test_a_narrow_http2_window_is_respected(stack, rows, encrypted):
             if len(client.streams[stream].body) == len(body):
                 break
         assert client.finish(stream).body == body
-
-
-@pytest.mark.parametrize("http", [Http1, Http2])
-def test_connections_that_grow_old_are_asked_to_go_and_no_request_is_lost(stack, own, rows, http):
-    with Replica("r4", own, stack.postgres, stack.certificates, ["--connection-age-max-s", 1]) as replica:
-        replica.start_ready()
-
-        def accepted():
-            return replica.metrics().total("atelier_connections_accepted_total")
-
-        before = accepted()
-        with Load(lambda: http(replica.clear), catalogue.all_documents(rows), threads=2) as load:
-            wait_until("each client has had four connections", lambda: accepted() >= before + 8, 15)
-        assert (load.lost, load.wrong) == ([], [])
 
 
 def test_clients_that_leave_half_way_leave_nothing_behind(stack):

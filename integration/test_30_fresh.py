@@ -27,7 +27,8 @@ def watch(stack):
 @pytest.fixture
 def product(owner, watch):
     """Product 5000 with one of everything, shown by all replicas; gone again afterwards."""
-    catalogue.insert(owner, "products", [(ID, "Written", "s", "d", "c", "1.00"), (ID + 1, "Other", "s", "d", "c", "1.00")])
+    catalogue.add_product(owner, ID, "Written")
+    catalogue.add_product(owner, ID + 1, "Other")
     catalogue.insert(owner, "features", [(ID, ID, "f", "v")])
     catalogue.insert(owner, "styles", [(ID, ID, "s", "1.00", None, True), (ID + 1, ID, "t", "1.00", None, False)])
     catalogue.insert(owner, "photos", [(ID, ID, "u", "t")])
@@ -65,7 +66,8 @@ CHANGES = {
     "sku updated": f"UPDATE skus SET quantity = 0 WHERE id = {ID}",
     "sku moved": f"UPDATE skus SET style_id = {ID + 1} WHERE id = {ID}",
     "sku deleted": f"DELETE FROM skus WHERE id = {ID}",
-    "relation inserted": f"INSERT INTO related_products (id, product_id, related_product_id) VALUES ({ID + 1}, {ID}, 2)",
+    "relation inserted": "INSERT INTO related_products (id, product_id, related_product_id)"
+                         f" VALUES ({ID + 1}, {ID}, 2)",
     "relation updated": f"UPDATE related_products SET related_product_id = 3 WHERE id = {ID}",
     "relation deleted": f"DELETE FROM related_products WHERE id = {ID}",
     "a related product deleted": f"DELETE FROM products WHERE id = {ID + 1}",
@@ -97,7 +99,8 @@ def test_lists_show_what_was_inserted_and_deleted(owner, watch, product):
         owner.execute(statement)
         cards = catalogue.cards(owner)
         by_ids = [card for card in cards if card["id"] == ID + 3]
-        watch.seconds_until_shown({"/products?count=1000": catalogue.body(cards), "/products": catalogue.body(cards[:5]),
+        watch.seconds_until_shown({"/products?count=1000": catalogue.body(cards),
+                                   "/products": catalogue.body(cards[:5]),
                                    f"/products?ids={ID + 3}": catalogue.body(by_ids)}, LIMIT)
 
 

@@ -89,7 +89,8 @@ def test_changes_made_while_postgres_is_restarted_are_all_shown(stack):
             try:
                 with stack.postgres.connect("atelier_owner") as owner:
                     while not stop.is_set():
-                        owner.execute("UPDATE products SET slogan = slogan || '.' WHERE id = %s", [101 + next(numbers) % 9])
+                        owner.execute("UPDATE products SET slogan = slogan || '.' WHERE id = %s",
+                                      [101 + next(numbers) % 9])
                         written.append(1)
             except psycopg.OperationalError:
                 stop.wait(0.01)
@@ -142,9 +143,9 @@ def test_no_replica_leaves_a_transaction_open(stack):
     with stack.postgres.connect("postgres") as admin:
         end = time.monotonic() + 2
         while time.monotonic() < end:
-            held = admin.execute("SELECT pid, state, query FROM pg_stat_activity WHERE usename = 'atelier_reader'"
-                                 " AND (state LIKE 'idle in transaction%' OR xact_start < now() - interval '1 s')").fetchall()
-            assert held == []
+            held = admin.execute("SELECT pid, state, query FROM pg_stat_activity WHERE usename = 'atelier_reader' AND"
+                                 " (state LIKE 'idle in transaction%' OR xact_start < now() - interval '1 s')")
+            assert held.fetchall() == []
 
 
 def test_every_connection_has_a_name(stack):
@@ -193,12 +194,15 @@ def wait_old(replica):
 def test_commits_under_reused_transaction_ids_are_shown(stack, kind):
     """Rule 11: whoever trusts the kept snapshot takes these commits for old ones, and hides them for ever.
 
-    The replicas are stopped meanwhile, so that the commits are certainly there before they connect again.
+    The replicas are stopped meanwhile, so that the commits are certainly there before they connect again. A
+    replica that happens to prune the log after the burning commits, and the crash forgets nothing: such a round does
+    not count.
     """
     wait_old(stack.replicas[-1])
     era, _ = version(stack.replicas[0].get("/products/11"))
+    forgetful = 0
     with Watch(stack.replicas) as watch:
-        for round in range(3):
+        for round in range(8):
             id = 110 + 10 * list(CRASHES).index(kind) + round  # nobody has changed it yet
             crash = ForgetfulCrash(stack.postgres)
             seen = crash.burn(BURNT)
@@ -206,7 +210,7 @@ def test_commits_under_reused_transaction_ids_are_shown(stack, kind):
             with stopped(stack.replicas):
                 CRASHES[kind](crash)
                 owner = stack.postgres.connect("atelier_owner")
-                assert next_xid(owner) < seen - BURNT / 2, "this crash has forgotten nothing: the schedule is wrong"
+                forgot = next_xid(owner) < seen - BURNT / 2
                 owner.execute("UPDATE products SET name = %s WHERE id = %s", [f"At once {round}", id])
             with owner:
                 print(milliseconds(watch.seconds_until_shown(expected_of(owner, id), BACK)))
@@ -214,28 +218,44 @@ def test_commits_under_reused_transaction_ids_are_shown(stack, kind):
                 owner.execute("DELETE FROM features WHERE product_id = 6")
                 owner.execute("INSERT INTO features (id, product_id, feature) VALUES (7000, 6, %s)", [f"{round}"])
                 watch.seconds_until_shown(expected_of(owner, 1, 6), BACK)
-                assert next_xid(owner) < seen
+                forgetful += forgot and next_xid(owner) < seen
             eras = {version(client.get("/products/11"))[0] for client in watch.clients.values()}
             assert len(eras) == 1 and min(eras) > era
             era = min(eras)
+            if forgetful == 3:
+                return
+    pytest.fail(f"{forgetful} of 8 crashes have forgotten something: the schedule is wrong")
 
 
-@pytest.mark.parametrize("kind", CRASHES)
-def test_a_commit_that_a_crash_has_undone_is_no_longer_shown(stack, kind):
-    """With synchronous_commit off a crash may take back what everybody has already seen."""
-    with stack.postgres.connect("atelier_owner") as owner, Watch(stack.replicas) as watch:
+def crash_after_commit(stack, watch, kind):
+    """A commit that everybody sees, then a crash that takes it back: what is shown must be what was there before.
+
+    None if this crash took nothing back: a replica's pruning had brought the commit to the disk just then.
+    """
+    with stack.postgres.connect("atelier_owner") as owner:
         before = expected_of(owner, 101, 5000)
         stack.postgres.prune()  # or the log would name every product once more after the crash
         crash = ForgetfulCrash(stack.postgres)
         with owner.transaction():
             owner.execute("SET LOCAL synchronous_commit = off")
-            owner.execute("UPDATE products SET name = 'Undone' WHERE id = 101")
+            owner.execute("UPDATE products SET name = name || ' undone' WHERE id = 101")
             catalogue.add_product(owner, 5000, "Undone")
         watch.seconds_until_shown(expected_of(owner, 101, 5000), BACK)
         CRASHES[kind](crash)
-        back = time.monotonic()
-        print(milliseconds(watch.seconds_until_shown(before, BACK, since=back)))
+    with stack.postgres.connect("atelier_owner") as owner:
+        undone = expected_of(owner, 101, 5000) == before
+        if not undone:
+            owner.execute("DELETE FROM products WHERE id = 5000")
+    return before if undone else None
+
+
+@pytest.mark.parametrize("kind", CRASHES)
+def test_a_commit_that_a_crash_has_undone_is_no_longer_shown(stack, kind):
+    """With synchronous_commit off a crash may take back what everybody has already seen."""
+    with Watch(stack.replicas) as watch:
+        tries = (crash_after_commit(stack, watch, kind) for _ in range(5))
+        before = next(filter(None, tries), None)
+        assert before, "none of five crashes has undone anything: the schedule is wrong"
+        print(milliseconds(watch.seconds_until_shown(before, BACK)))
         for client in watch.clients.values():
             assert 5000 not in [card["id"] for card in client.get("/products?count=1000").json()]
-    with stack.postgres.connect("atelier_owner") as owner:
-        assert expected_of(owner, 101, 5000) == before, "this crash has undone nothing: the schedule is wrong"

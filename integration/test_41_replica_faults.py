@@ -19,7 +19,8 @@ DRAIN_MS = 3000
 
 def big_catalogue(connection):
     """A list of 1,000 cards is 20 MB: more than any socket buffer takes in, so an answer can be caught half way."""
-    catalogue.insert(connection, "products", [(id, f"Big {id}", "s", "text " * 4000, "c", "1.00") for id in range(1, 1001)])
+    catalogue.insert(connection, "products",
+                     [(id, f"Big {id}", "s", "text " * 4000, "c", "1.00") for id in range(1, 1001)])
 
 
 BIG = "/products?count=1000"

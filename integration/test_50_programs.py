@@ -9,7 +9,7 @@ import pytest
 from atelier import catalogue
 from atelier.build import ROOT, program
 from atelier.ports import free_port
-from atelier.process import Process, run
+from atelier.process import run
 from atelier.replica import Replica
 from atelier.watching import Watch
 
@@ -61,7 +61,7 @@ def test_help_names_the_options_that_infra_uses(built):
     (["--no-such-option"], "--no-such-option"), (["--workers", "many"], "many"), (["--workers", "-1"], "-1"),
     (["--workers=100000"], "100000"), (["--workers", ""], "workers"),
     (["--proxy-protocol=maybe"], "maybe"), (["left-over"], "left-over"), (["--listen", "nowhere"], "nowhere"),
-    (["--listen", "127.0.0.1:99999"], "99999"), (["--listen-operations", "127.0.0.1"], "127.0.0.1")])
+    (["--listen", "127.0.0.1:99999"], "99999"), (["--listen", "", "--listen-operations", "127.0.0.1"], "127.0.0.1")])
 def test_a_bad_option_is_a_usage_error_in_one_line(built, words, said):
     check_one_line(call("atelierd", *words, "--postgres", "dbname=nowhere"), 2, said)
 
@@ -181,7 +181,8 @@ CSV = {
     "product.csv": "id,name,slogan,description,category,default_price\n"
                    '1,Camo,"Blend, in",The ""So"" Fatigues,Jackets,140\n2,Bright,s,d,Jackets,69.5\n',
     "features.csv": 'id,product_id,feature,value\n1,1,"Fabric","Canvas"\n2,1,"Buttons",null\n',
-    "styles.csv": "id,productId,name,sale_price,original_price,default_style\n1,1,Green,null,140,1\n2,1,Desert,100,140,0\n",
+    "styles.csv": "id,productId,name,sale_price,original_price,default_style\n"
+                  "1,1,Green,null,140,1\n2,1,Desert,100,140,0\n",
     "photos.csv": 'id,styleId,url,thumbnail_url\n1,1,"https://img.example/1","https://img.example/1s"\n',
     "skus.csv": 'id,styleId,size,quantity\n1,1,"XS",8\n2,1,"S",16\n',
     "related.csv": "id,current_product_id,related_product_id\n1,1,2\n2,1,1\n3,1,0\n",
@@ -212,7 +213,8 @@ def check_swapped(stack, rows):
 
 
 def test_an_imported_catalogue_is_shown_by_every_replica(stack, rows, csv, swapped):
-    done = call("atelier-catalogue", "import", csv, "--postgres", stack.postgres.conninfo("atelier_owner"))
+    done = call("atelier-catalogue", "import", csv, "--rejects", csv / "rejected.csv",
+                "--postgres", stack.postgres.conninfo("atelier_owner"))
     assert done.returncode == 0, done
     assert [(card["id"], card["name"], card["default_price"]) for card in catalogue.cards(rows)] \
         == [(1, "Camo", "140.00"), (2, "Bright", "69.50")]
@@ -240,6 +242,6 @@ def test_an_import_that_fails_says_so_and_leaves_the_catalogue_as_it_was(stack, 
     if damage == "missing file":
         (csv / "skus.csv").unlink()
     folder = csv / "nothing" if damage == "missing folder" else csv
-    done = call("atelier-catalogue", "import", folder, "--postgres", conninfo)
+    done = call("atelier-catalogue", "import", folder, "--rejects", csv / "rejected.csv", "--postgres", conninfo)
     assert done.returncode == 1 and done.stderr, done
     assert catalogue.all_documents(rows) == before

@@ -111,10 +111,12 @@ static void test_guard_keeps(void **state)
     assert_int_equal(e->stamp, 5); /* the address sanitizer watches */
     assert_int_equal(e->bytes[50], 3);
     assert_true(id_index_has(ids, 3));
+    assert_true(f->cache->writer.n_pending > 0);
     guard_leave(f->guard);
     for (int i = 0; i < 10; i++) {
         cache_reclaim(f->cache);
     }
+    assert_int_equal(f->cache->writer.n_pending, 0); /* all of it is given back */
 }
 
 static void test_pin_keeps(void **state)

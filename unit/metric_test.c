@@ -54,7 +54,7 @@ static void test_print_nothing(void **state)
     text_fini(&t);
 }
 
-enum { THREADS = 3, ADDS = 200000 };
+enum { THREADS = 3, ADDS = 1000000 };
 static pthread_barrier_t start;
 
 static void *count_up(void *m)

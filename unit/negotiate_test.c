@@ -61,7 +61,7 @@ static const struct {
     {"gzip;\tq=0 ", IDENTITY, IDENTITY},
     {",,gzip,,", GZIP, IDENTITY},
     {" , ", IDENTITY, IDENTITY},
-    {"gzip;Q=0", IDENTITY, IDENTITY},
+    {"gzip;Q=0.5, identity;Q=0", GZIP, NONE},
     /* malformed: the element is passed over, the others count */
     {"gzip;q=2", IDENTITY, IDENTITY},
     {"gzip;q=1.001", IDENTITY, IDENTITY},

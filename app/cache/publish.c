@@ -111,14 +111,15 @@ static void fail_all(struct entry **entries, size_t count, enum publish_result *
     }
 }
 
-/* After the index: whoever sees that nothing is arriving finds it there. */
+/* After the index has changed: whoever sees that nothing is arriving finds it there. */
 static void end_arrivals(struct cache *c, struct slot **slots, size_t count)
 {
     size_t arrived = 0;
     for (size_t i = 0; i < count; i++) {
         struct slot *slot = slots[i];
         const struct entry *e = slot ? atomic_load_explicit(&slot->entry, memory_order_relaxed) : NULL;
-        if (e && slot->arriving && e->stamp >= atomic_load_explicit(&slot->mark, memory_order_relaxed)) {
+        if (e && slot->arriving && e->stamp >= atomic_load_explicit(&slot->mark, memory_order_relaxed) &&
+            e->exists == is_listed(c, e->id)) {
             slot->arriving = false;
             arrived++;
         }

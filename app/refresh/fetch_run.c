@@ -205,7 +205,7 @@ static bool prepare(struct fetcher *t, struct error *e)
 }
 
 /* A connection left over from a life that has ended is replaced at once; a feed that is left over fails the fetch. */
-static bool join_era(struct fetcher *t, const struct fetch *f, struct error *e)
+static bool join_era(struct fetcher *t, struct fetch *f, struct error *e)
 {
     for (int tries = 0; tries < 2; tries++) {
         if (!prepare(t, e)) {
@@ -216,6 +216,7 @@ static bool join_era(struct fetcher *t, const struct fetch *f, struct error *e)
         }
         pg_close(&t->pg);
     }
+    f->other_era = true;
     return error_set(e, ERROR_POSTGRES, "Postgres (fetch) is in another era than the feed");
 }
 

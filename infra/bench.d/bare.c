@@ -55,8 +55,7 @@ static size_t *place_of(const char *name)
     const struct {
         const char *name;
         size_t *at;
-    } own[] = {
-        {"etag", &bare.etag_at}, {"x-request-id", &bare.request_id_at}, {"traceparent", &bare.traceparent_at}};
+    } own[] = {{"etag", &bare.etag_at}, {"x-request-id", &bare.request_id_at}, {"traceparent", &bare.traceparent_at}};
     for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
         if (strcmp(name, own[i].name) == 0) {
             return own[i].at;
@@ -101,8 +100,10 @@ static bool read_head(const char *file, struct error *e)
     }
     fclose(in);
     if (!ok || bare.etag_at == SIZE_MAX || bare.request_id_at == SIZE_MAX || bare.traceparent_at == SIZE_MAX) {
-        return error_set(e, ERROR_DATA, "--head: '%s' is not at most %d lines 'name: value' with etag, x-request-id and "
-                                        "traceparent among them", file, HEADERS_MAX);
+        return error_set(e, ERROR_DATA,
+                         "--head: '%s' is not at most %d lines 'name: value' with etag, x-request-id and "
+                         "traceparent among them",
+                         file, HEADERS_MAX);
     }
     return true;
 }

@@ -61,6 +61,8 @@ bool documents_read(struct documents *out, const char *file, size_t spare, struc
     bool ok = read_all(out, in, spare);
     long at = ftell(in);
     fclose(in);
-    return ok || error_set(e, ERROR_DATA, "--documents: '%s' is not 'ID LENGTH ETAG', newline, LENGTH bytes, again and "
-                                          "again; stopped at byte %ld", file, at);
+    return ok || error_set(e, ERROR_DATA,
+                           "--documents: '%s' is not 'ID LENGTH ETAG', newline, LENGTH bytes, again and "
+                           "again; stopped at byte %ld",
+                           file, at);
 }

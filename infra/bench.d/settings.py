@@ -67,8 +67,8 @@ def first_cores():
 def parse(words):
     """The options' values; Refused if one is not acceptable. --help is the business of infra/bench."""
     parser = Parser(prog="infra/bench", add_help=False, allow_abbrev=False)
-    parser.add_argument("--rounds", type=whole(1, 100), default=5)
-    parser.add_argument("--seconds", type=whole(1, 60), default=2)
+    parser.add_argument("--rounds", type=whole(1, 100), default=9)
+    parser.add_argument("--seconds", type=whole(1, 60), default=1)
     parser.add_argument("--products", type=whole(10, 100000), default=10000)
     parser.add_argument("--document", type=document, default="styles")
     parser.add_argument("--protocols", type=protocols, default=list(PROTOCOLS))

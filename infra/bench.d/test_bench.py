@@ -194,6 +194,7 @@ def test_a_short_run(tmp_path):
     assert set(Path("/tmp").glob("atelier-bench-*")) <= left
 
 
+@pytest.mark.slow
 def test_without_a_program_to_measure(tmp_path):
     """Half of it fails: the reason in one line, and nothing is left."""
     before = tmp_path / "atelierd"

@@ -59,6 +59,7 @@ def test_status_says_what_runs_and_fails_when_something_does_not(running):
     running.run("status").ok()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("service", SERVICES)
 def test_what_is_killed_comes_back(running, service):
     old = running.pid(service)
@@ -82,6 +83,7 @@ def test_a_restart_of_the_replicas_fails_no_request(running):
     assert not list((running.folder / "nginx" / "out").iterdir())
 
 
+@pytest.mark.slow
 def test_a_restart_that_fails_leaves_the_others_at_work(running):
     program = running.folder / "bin" / "atelierd"
     good = program.with_name("atelierd.good")
@@ -98,6 +100,7 @@ def test_a_restart_that_fails_leaves_the_others_at_work(running):
     wait_until("r1 is back by itself", lambda: running.run("status").status == 0, 20)
 
 
+@pytest.mark.slow
 def test_a_certificate_near_its_end_is_renewed(running):
     tls = running.folder / "tls"
     old = (tls / "server.pem").read_bytes()
@@ -110,6 +113,7 @@ def test_a_certificate_near_its_end_is_renewed(running):
         assert running.get(listener, "/products/1").status == 200
 
 
+@pytest.mark.slow
 def test_two_stacks_run_side_by_side(running, managed):
     managed.up("--products", 7).ok()
     assert (managed.sql("SELECT count(*) FROM products"), running.sql("SELECT count(*) FROM products")) == ("7", "40")
@@ -125,6 +129,7 @@ def test_a_running_stack_cannot_be_moved_to_other_ports(running):
 
 # ── going down ──
 
+@pytest.mark.slow
 def test_down_keeps_the_data_and_another_wish_replaces_them(managed):
     managed.up("--products", 7).ok()
     managed.sql("UPDATE products SET name = 'Mine' WHERE id = 1")
@@ -167,6 +172,7 @@ def test_a_busy_port_is_found_before_anything_is_started(managed, taken, address
     assert not managed.processes()
 
 
+@pytest.mark.slow
 def test_a_step_that_fails_leaves_nothing_running(managed, folder):
     broken = folder / "csv"
     broken.mkdir()
@@ -175,6 +181,7 @@ def test_a_step_that_fails_leaves_nothing_running(managed, folder):
     assert not managed.processes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("printed", ["certificates", "schema", "replicas"])
 def test_an_interrupted_up_leaves_nothing_running(managed, printed):
     up = managed.script("up", "--port-offset", managed.offset, "--products", 5)

@@ -102,7 +102,9 @@ def dumps(value):
         return "[" + ",".join(map(dumps, value)) + "]"
     if isinstance(value, str):
         return '"' + value.translate(_ESCAPES) + '"'
-    return {None: "null", True: "true", False: "false"}[value] if value is None or isinstance(value, bool) else str(value)
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return str(value)
 
 
 def body(value):

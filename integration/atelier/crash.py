@@ -37,7 +37,8 @@ class ForgetfulCrash:
     def crash_backends(self):
         """One process dies: Postgres ends all others and recovers, but its own start time stays as it was."""
         self._end_writers()
-        wait_until("Postgres has noticed and recovered", self._has_new_writers, 20, ignoring=(psycopg.OperationalError,))
+        wait_until("Postgres has noticed and recovered", self._has_new_writers, 20,
+                   ignoring=(psycopg.OperationalError,))
 
     def _end_writers(self):
         for pid in self.writers:

@@ -1,6 +1,7 @@
 """An HTTP/1.1 client that sends exactly what it is told and never retries. It keeps one connection, and makes a new one
 only when the server has said `Connection: close`."""
 import socket
+import ssl
 
 from .response import Response
 
@@ -55,7 +56,7 @@ class Http1:
             self._connect()
         try:
             self.send(method, target, headers, body)
-        except (BrokenPipeError, ConnectionResetError):
+        except (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
             pass  # the server may refuse a body before it has taken it all in: its answer is still to be read
         return self.receive(method)
 

@@ -35,7 +35,8 @@ class Nginx(Process):
 
 def http_listeners(state, replicas):
     """The HTTP listener (ports[0]) and the edge listener (ports[1])."""
-    return Nginx("http", state, [free_port(), free_port()], *(f"{replica.name}={replica.clear}" for replica in replicas))
+    ports = [free_port(), free_port()]
+    return Nginx("http", state, ports, *(f"{replica.name}={replica.clear}" for replica in replicas))
 
 
 def tls_listener(state, replicas):

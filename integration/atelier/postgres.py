@@ -73,7 +73,8 @@ class Postgres(Process):
 
     def bootstrap(self):
         """What the administrator runs once."""
-        run_checked([BIN / "psql", "-X", "-q", "-d", self.conninfo(USER, "postgres"), "-f", MIGRATIONS / "bootstrap.sql"],
+        run_checked([BIN / "psql", "-X", "-q", "-d", self.conninfo(USER, "postgres"),
+                     "-f", MIGRATIONS / "bootstrap.sql"],
                     environment={"ATELIER_OWNER_PASSWORD": self.passwords["atelier_owner"],
                                  "ATELIER_READER_PASSWORD": self.passwords["atelier_reader"]})
 

@@ -65,6 +65,7 @@ class Process:
         if not self.running:
             return self.child and self.child.returncode
         self.send(number)
+        self.send(signal.SIGCONT)  # a test that failed may have left it stopped
         try:
             return self.wait(limit)
         except AssertionError:
@@ -85,9 +86,6 @@ class Process:
         with open(self.log, "rb") as log:
             log.seek(offset)
             return log.read().decode(errors="replace")
-
-    def __str__(self):
-        return f"{self.name}: {shlex.join(self.argv)}"
 
 
 def processes():

@@ -20,7 +20,6 @@ class Listener:
     """One port, in one version of HTTP."""
     name: str
     connect: Callable  # () → a client, connected
-    replicas: tuple    # who may answer
     proxied: bool      # NGINX reads the requests and may answer itself
 
 
@@ -63,24 +62,22 @@ class Stack:
 
     def listeners(self):
         """{name: Listener}; a replica's own ports with one worker and with four."""
-        all_of_them = tuple(self.replicas)
         found = [
-            Listener("http-h1", lambda: Http1(self.http.ports[0]), all_of_them, True),
-            Listener("edge-h1", lambda: Http1(self.http.ports[1], self._tls()), all_of_them, True),
-            Listener("edge-h2", lambda: Http2(self.http.ports[1], self._tls()), all_of_them, True),
-            Listener("tls-h1", lambda: Http1(self.tls.ports[0], self._tls()), all_of_them, False),
-            Listener("tls-h2", lambda: Http2(self.tls.ports[0], self._tls()), all_of_them, False),
+            Listener("http-h1", lambda: Http1(self.http.ports[0]), True),
+            Listener("edge-h1", lambda: Http1(self.http.ports[1], self._tls()), True),
+            Listener("edge-h2", lambda: Http2(self.http.ports[1], self._tls()), True),
+            Listener("tls-h1", lambda: Http1(self.tls.ports[0], self._tls()), False),
+            Listener("tls-h2", lambda: Http2(self.tls.ports[0], self._tls()), False),
         ]
         for replica in self.replicas[:2]:
             found += self._own_listeners(replica)
         return {listener.name: listener for listener in found}
 
     def _own_listeners(self, replica):
-        of = (replica,)
-        return [Listener(f"{replica.name}-h1", lambda: Http1(replica.clear), of, False),
-                Listener(f"{replica.name}-h2c", lambda: Http2(replica.clear), of, False),
-                Listener(f"{replica.name}-tls-h1", lambda: Http1(replica.tls, self._tls()), of, False),
-                Listener(f"{replica.name}-tls-h2", lambda: Http2(replica.tls, self._tls()), of, False)]
+        return [Listener(f"{replica.name}-h1", lambda: Http1(replica.clear), False),
+                Listener(f"{replica.name}-h2c", lambda: Http2(replica.clear), False),
+                Listener(f"{replica.name}-tls-h1", lambda: Http1(replica.tls, self._tls()), False),
+                Listener(f"{replica.name}-tls-h2", lambda: Http2(replica.tls, self._tls()), False)]
 
     def _tls(self):
         return self.certificates.context()
