@@ -89,7 +89,7 @@ def test_what_is_waited_for_comes_first(many, writer):
     with Http1(many.replicas[0].clear) as client:
         writer.execute("UPDATE products SET slogan = 'first come'")
         wait_until("the mark is there, and the wait was worth it",
-                   lambda: b"first come" in client.get(f"/products/{MANY}").body, 0.5)
+                   lambda: b"first come" in client.get(f"/products/{MANY}").body, 1.5)
 
 
 def test_lists_are_right_under_inserts_and_deletes(many, writer):
@@ -115,7 +115,7 @@ def test_lists_are_right_under_inserts_and_deletes(many, writer):
 
 def test_what_is_not_loaded_yet_is_read_through_once_however_many_wait(own_stack):
     """One product a slice: the load takes long enough to be overtaken."""
-    stack = own_stack(fill_many, replicas=1, with_nginx=False, options=["--slice", 100000])
+    stack = own_stack(fill_many, replicas=1, with_nginx=False, options=["--slice", 100000, "--wait-ms", 5000])
     replica, = stack.replicas
     replica.stop()
     replica.argv += ["--slice", "1"]

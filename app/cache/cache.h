@@ -8,7 +8,9 @@
  *  - The writer marks before it moves `applied`; a reader reads applied, then the mark, then the entry.
  *    So whoever was told "version V is applied" sees every mark of V, and with it knows what is too old.
  *  - A product is in the id index only while its slot has an entry that exists: inserted entry first,
- *    then index; deleted index first, then entry. */
+ *    then index; deleted index first, then entry.
+ *  - A product that may have to be listed counts as arriving from before its mark is applied until after it is listed.
+ */
 #pragma once
 #include "base/error.h"
 #include "cache/entry.h"
