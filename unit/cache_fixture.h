@@ -35,7 +35,7 @@ static inline struct entry *make(int64_t id, bool exists, stamp s)
 {
     struct entry *e = entry_new(id, exists, 100);
     assert_non_null(e);
-    memset(e->bytes, (int)id, 100);
+    memset(e->bytes, (int)id, e->size - sizeof *e);
     e->stamp = s;
     return e;
 }
