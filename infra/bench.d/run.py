@@ -63,7 +63,8 @@ class Bench:
     def start_servers(self, atelierd, bare, postgres, certificates):
         from documents import Documents
         from generators import LIST_LENGTH, LISTS
-        from servers import BEFORE, OURS, Atelierd, Bare, Nginx
+        from servers import Atelierd, Bare, Nginx
+        from summary import BEFORE, OURS
         settings = self.settings
         ours = self.add(Atelierd(OURS, atelierd, self.core, self.folder, postgres, certificates))
         self.documents = Documents(self.folder, ours.clear, DOCUMENTS[settings.document])
@@ -84,14 +85,16 @@ class Bench:
         """The same bytes from all servers in all protocols; the same head, value by value as long, from bare libh2o."""
         from atelier.http1 import Http1
         from atelier.http2 import Http2
-        clients = {"http1": (Http1, lambda: None), "h2c": (Http2, lambda: None), "h2": (Http2, self.certificates.context)}
+        from summary import BARE, OURS
+        clients = {"http1": (Http1, lambda: None), "h2c": (Http2, lambda: None),
+                   "h2": (Http2, self.certificates.context)}
         expected = self.documents.sample(random.Random(self.settings.seed), SAMPLE)
         for protocol in self.settings.protocols:
             make, tls = clients[protocol]
             heads = {server.name: self.compare(server, make(server.ports()[protocol], tls()), expected)
                      for server in self.servers}
-            if heads["atelierd"] != heads["bare libh2o"]:
-                raise RuntimeError(f"{protocol}: the heads differ: atelierd {heads['atelierd']}, bare {heads['bare libh2o']}")
+            if heads[OURS] != heads[BARE]:
+                raise RuntimeError(f"{protocol}: the heads differ: {OURS} {heads[OURS]}, {BARE} {heads[BARE]}")
 
     def compare(self, server, client, expected):
         from documents import own_headers

@@ -5,8 +5,7 @@ from atelier.process import Process
 from atelier.replica import Replica
 from atelier.waiting import wait_until
 from settings import HERE
-
-OURS, BARE, NGINX, BEFORE = "atelierd", "bare libh2o", "NGINX", "atelierd before"
+from summary import BARE, NGINX
 
 
 class Pinned(Process):

@@ -43,10 +43,10 @@ def document(text):
 
 
 def cores(text):
-    allowed = sorted(os.sched_getaffinity(0))
+    allowed = [str(core) for core in sorted(os.sched_getaffinity(0))]
     words = text.split(",")
-    if len(words) != 2 or words[0] == words[1] or not all(word in map(str, allowed) for word in words):
-        raise argparse.ArgumentTypeError(f"'{text}' came; two different ones of {','.join(map(str, allowed))} are accepted")
+    if len(words) != 2 or words[0] == words[1] or not set(words) <= set(allowed):
+        raise argparse.ArgumentTypeError(f"'{text}' came; two different ones of {','.join(allowed)} are accepted")
     return [int(word) for word in words]
 
 

@@ -6,11 +6,12 @@ absolute figures of a shared machine say little.
 from collections import defaultdict
 from statistics import median
 
+OURS, BARE, NGINX, BEFORE = "atelierd", "bare libh2o", "NGINX", "atelierd before"
 RATIOS = {  # name: (numerator, denominator, of which figure)
-    "cpu_to_bare": ("atelierd", "bare libh2o", "cpu_us"),
-    "cpu_to_before": ("atelierd", "atelierd before", "cpu_us"),
-    "nginx_cpu_to_atelierd": ("NGINX", "atelierd", "cpu_us"),
-    "rate_to_nginx": ("atelierd", "NGINX", "requests_per_second"),
+    "cpu_to_bare": (OURS, BARE, "cpu_us"),
+    "cpu_to_before": (OURS, BEFORE, "cpu_us"),
+    "nginx_cpu_to_atelierd": (NGINX, OURS, "cpu_us"),
+    "rate_to_nginx": (OURS, NGINX, "requests_per_second"),
 }
 FIGURES = ("cpu_us", "requests_per_second", "bytes_per_response", "busy")
 
@@ -20,8 +21,9 @@ def figures(round, protocol, server, load, cpu_ns):
     rate = load.requests / load.seconds
     cpu_us = cpu_ns / 1000 / load.requests
     return {"round": round, "protocol": protocol, "server": server, "requests": load.requests,
-            "seconds": round_to(load.seconds, 3), "cpu_us": round_to(cpu_us, 4), "requests_per_second": round_to(rate, 1),
-            "bytes_per_response": round_to(load.bytes / load.requests, 1), "busy": round_to(cpu_us * rate / 1e6, 3)}
+            "seconds": round_to(load.seconds, 3), "cpu_us": round_to(cpu_us, 4),
+            "requests_per_second": round_to(rate, 1), "busy": round_to(cpu_us * rate / 1e6, 3),
+            "bytes_per_response": round_to(load.bytes / load.requests, 1)}
 
 
 def round_to(number, digits):

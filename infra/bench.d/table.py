@@ -2,37 +2,38 @@
 import json
 import sys
 
+from summary import OURS
+
 NAMES = {"http1": "HTTP/1.1", "h2c": "h2c", "h2": "TLS, HTTP/2"}
-HEADING = ("protocol", "server", "CPU µs a request", "requests/s", "bytes a response", "CPU ÷ bare libh2o",
-           "NGINX's CPU ÷ its")
+HEADING = ("protocol", "server", "CPU µs a request", "requests/s", "its core busy", "bytes a response",
+           "CPU ÷ bare libh2o", "NGINX's CPU ÷ its")
 
 
-def _ratio(ratio, ranges):
-    if not ratio:
-        return ""
-    spread = f" ({min(ratio['rounds']):.2f}–{max(ratio['rounds']):.2f})" if ranges else ""
-    return f"{ratio['median']:.2f}{spread}"
+def _ratio(ratio):
+    """The median, the lowest and the highest; nothing where there is none."""
+    return f"{ratio['median']:.2f} ({min(ratio['rounds']):.2f}–{max(ratio['rounds']):.2f})" if ratio else ""
 
 
 def rows(measured):
     for protocol, summary in measured["summary"].items():
         for server, figures in summary["servers"].items():
-            ours = summary["ratios"] if server == "atelierd" else {}
+            ours = summary["ratios"] if server == OURS else {}
             yield (NAMES[protocol], server, f"{figures['cpu_us']:.2f}", f"{figures['requests_per_second']:,.0f}",
-                   f"{figures['bytes_per_response']:,.0f}", _ratio(ours.get("cpu_to_bare"), True),
-                   _ratio(ours.get("nginx_cpu_to_atelierd"), True))
+                   f"{figures['busy']:.0%}", f"{figures['bytes_per_response']:,.0f}",
+                   _ratio(ours.get("cpu_to_bare")), _ratio(ours.get("nginx_cpu_to_atelierd")))
 
 
 def notes(measured):
     setup, machine = measured["setup"], measured["machine"]
     yield (f"{measured['date'][:10]}, commit {measured['commit']}; {machine['cpu']}, {machine['cores']} cores, Linux "
            f"{machine['kernel']}; " + ", ".join(f"{name} {version}" for name, version in measured["versions"].items()))
-    yield (f"{setup['products']:,} products, {setup['document']} documents of {setup['document_bytes']:,} bytes on average, "
-           f"ids uniform; one core for the server, one for the load; medians of {setup['rounds']} interleaved rounds of "
-           f"{setup['seconds']} s, ratios within each round (lowest–highest)")
+    yield (f"{setup['products']:,} products, {setup['document']} documents of {setup['document_bytes']:,} bytes on "
+           f"average, ids uniform; one core for the server, one for the load; medians of {setup['rounds']} interleaved "
+           f"rounds of {setup['seconds']} s, ratios within each round (lowest–highest); a server whose core is not busy "
+           "could have answered more")
     for protocol, summary in measured["summary"].items():
         if before := summary["ratios"].get("cpu_to_before"):
-            yield f"{NAMES[protocol]}: CPU {_ratio(before, True)} of that of atelierd before"
+            yield f"{NAMES[protocol]}: CPU {_ratio(before)} of that of atelierd before"
 
 
 def text(measured):

@@ -117,7 +117,7 @@ def test_the_table_as_markdown(measured, tmp_path):
     done = run([BENCH, "--table", "x.json"], cwd=tmp_path)
     lines = done.stdout.splitlines()
     assert lines[0].count("|") == lines[1].count("|") == lines[2].count("|") == len(table.HEADING) + 1
-    assert "| h2c | atelierd | 3.00 | 123,456 | 10 | 1.50 (1.50–1.50) | 4.00 (4.00–4.00) |" in lines
+    assert "| h2c | atelierd | 3.00 | 123,456 | 100% | 10 | 1.50 (1.50–1.50) | 4.00 (4.00–4.00) |" in lines
     assert "10,000 products" in done.stdout and "commit abc" in done.stdout
 
 
