@@ -7,6 +7,7 @@
 #include "json.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 static void log_three(const void *context)
 {
@@ -75,6 +76,38 @@ static void test_replica(void **state)
     log_set_replica(NULL);
 }
 
+/* Nobody reads the pipe, then somebody does: the caller never waits, and the gap is told. */
+static void test_a_full_pipe(void **state)
+{
+    enum { LINES = 3000 };
+    static char out[1 << 20];
+    int ends[2];
+    int saved = dup(STDERR_FILENO);
+    (void)state;
+    assert_int_equal(pipe(ends), 0);
+    dup2(ends[1], STDERR_FILENO);
+    for (int i = 0; i < LINES; i++) {
+        log_info("more", LOG_INT("i", i));
+    }
+    ssize_t len = read(ends[0], out, sizeof out - 1);
+    assert_true(len > 0);
+    out[len] = '\0';
+    size_t written = occurrences(out, "\"event\":\"more\"");
+    assert_in_range(written, 100, LINES - 100);
+    log_info("after");
+    dup2(saved, STDERR_FILENO);
+    close(ends[1]);
+    len = read(ends[0], out, sizeof out - 1);
+    assert_true(len > 0);
+    out[len] = '\0';
+    char gap[64];
+    snprintf(gap, sizeof gap, "\"event\":\"log_lines_dropped\",\"lines\":%zu}\n", LINES - written);
+    assert_non_null(strstr(out, gap));
+    assert_non_null(strstr(strstr(out, gap), "\"event\":\"after\"}\n"));
+    close(ends[0]);
+    close(saved);
+}
+
 static void test_error(void **state)
 {
     struct error e = {0};
@@ -106,8 +139,9 @@ static void test_broken_invariant(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lines),   cmocka_unit_test(test_level), cmocka_unit_test(test_level_names),
-        cmocka_unit_test(test_replica), cmocka_unit_test(test_error), cmocka_unit_test(test_broken_invariant),
+        cmocka_unit_test(test_lines),       cmocka_unit_test(test_level), cmocka_unit_test(test_level_names),
+        cmocka_unit_test(test_replica),     cmocka_unit_test(test_error), cmocka_unit_test(test_broken_invariant),
+        cmocka_unit_test(test_a_full_pipe),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

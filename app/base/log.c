@@ -3,6 +3,8 @@
 #include "base/clock.h"
 #include "base/text.h"
 
+#include <poll.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
@@ -49,29 +51,51 @@ static void add_string(struct text *line, const char *key, const char *value)
     text_json(line, value, strlen(value));
 }
 
+static void add_line(struct text *line, enum log_level level, const char *event, const struct log_field *fields)
+{
+    add_time(line);
+    add_string(line, "level", level_names[level]);
+    if (replica_name) {
+        add_string(line, "replica", replica_name);
+    }
+    add_string(line, "event", event);
+    for (; fields->key; fields++) {
+        if (fields->string) {
+            add_string(line, fields->key, fields->string);
+        } else {
+            text_printf(line, ",\"%s\":%lld", fields->key, (long long)fields->number);
+        }
+    }
+    text_str(line, "}\n");
+}
+
+static pthread_mutex_t writing = PTHREAD_MUTEX_INITIALIZER;
+static size_t dropped; /* lines, since the last one that was written */
+
+/* A pipe that takes anything takes PIPE_BUF bytes without blocking, if nobody else writes in between. */
+static bool write_at_once(const struct text *line)
+{
+    struct pollfd log = {.fd = STDERR_FILENO, .events = POLLOUT};
+    return !line->failed && poll(&log, 1, 0) == 1 && (log.revents & POLLOUT) &&
+           write(STDERR_FILENO, line->at, line->len) == (ssize_t)line->len;
+}
+
 void log_write(enum log_level level, const char *event, const struct log_field *fields)
 {
     if ((int)level < atomic_load_explicit(&threshold, memory_order_relaxed)) {
         return;
     }
     struct text line = {0};
-    add_time(&line);
-    add_string(&line, "level", level_names[level]);
-    if (replica_name) {
-        add_string(&line, "replica", replica_name);
+    struct text note = {0};
+    add_line(&line, level, event, fields);
+    pthread_mutex_lock(&writing);
+    if (dropped > 0) {
+        add_line(&note, LOG_WARN, "log_lines_dropped",
+                 (const struct log_field[]){LOG_INT("lines", dropped), {.key = NULL}});
+        dropped = write_at_once(&note) ? 0 : dropped;
     }
-    add_string(&line, "event", event);
-    for (; fields->key; fields++) {
-        if (fields->string) {
-            add_string(&line, fields->key, fields->string);
-        } else {
-            text_printf(&line, ",\"%s\":%lld", fields->key, (long long)fields->number);
-        }
-    }
-    text_str(&line, "}\n");
-    /* A log that cannot be written (disk full, closed pipe) must not stop the service. */
-    if (!line.failed && write(STDERR_FILENO, line.at, line.len) < 0) {
-        /* nowhere left to say it */
-    }
+    dropped += !write_at_once(&line);
+    pthread_mutex_unlock(&writing);
+    text_fini(&note);
     text_fini(&line);
 }

@@ -1,5 +1,6 @@
 /* The log: one JSON object a line on standard error, written by one write(2), so that lines of
- * several threads never mix. Any thread.
+ * several threads never mix. Any thread. Nothing waits for the log: a line that cannot be written at once (disk full,
+ * pipe closed, or full because its reader has stopped) is dropped, and the next one that can is led by their number.
  *   log_info("feed_connected", LOG_STR("host", host), LOG_INT("port", 5432));            */
 #pragma once
 #include <stdbool.h>

@@ -1,6 +1,7 @@
 /* atelier-catalogue: the catalogue from legacy files, or a made-up one. */
 #include "base/clock.h"
 #include "base/option.h"
+#include "base/standard_files.h"
 #include "load/csv_files.h"
 #include "load/generate.h"
 #include "load/import.h"
@@ -117,6 +118,7 @@ int main(int argc, char **argv)
     struct job job = {0};
     struct error e;
     int64_t started_ms = clock_ms();
+    standard_files_open();
     stop_catch_signals();
     progress_init(&job.progress);
     if (!options_parse(&option_table, &job.options, argc, argv, &job.rest, &e)) {
@@ -135,5 +137,9 @@ int main(int argc, char **argv)
     }
     job.report.elapsed_ms = clock_ms() - started_ms;
     report_print(&job.report, job.options.rejects, stdout);
-    return fflush(stdout) == 0 ? EXIT_OK : EXIT_FAILED;
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        error_errno(&e, "all is done (%s), but the report could not be written", job.rest.words[0]);
+        return fail(&job, &e);
+    }
+    return EXIT_OK;
 }

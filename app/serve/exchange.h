@@ -45,7 +45,7 @@ struct answer {
 
 /* lookup.c: answers from the cache; asks for what is missing or marked and says ANSWER_WAIT, unless `last`: then
  * answers with what there is. */
-void exchange_look_up(struct exchange *x, bool last, struct answer *out);
+void exchange_look_up(struct exchange *x, bool last, struct answer *a);
 
 /* respond.c: sends it. */
 void exchange_respond(struct exchange *x, const struct answer *a);
@@ -60,6 +60,9 @@ void exchange_respond_options(struct exchange *x);
 bool exchange_wait(const struct exchange *x);
 void waiting_watch(struct worker *w); /* before threads start */
 void waiting_init(struct worker *w);  /* on its thread */
+/* Answers those that have waited long enough. libh2o's own timers do that too, but follow the wall clock: when it is
+ * set back by an hour, they ring an hour late. */
+void waiting_expire(struct worker *w);
 /* Answers all that wait with what there is: on drain. */
 void waiting_flush(struct worker *w);
 

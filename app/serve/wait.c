@@ -1,5 +1,6 @@
 /* Waiting: requests whose document is marked or missing wait, on their worker, for news from the
  * refresher; each news looks at all of them again. The number that wait is limited, and so is the time. */
+#include "base/clock.h"
 #include "serve/exchange.h"
 
 struct waiter {
@@ -96,6 +97,18 @@ bool exchange_wait(const struct exchange *x)
         metric_add_own(&worker->metrics.waits_fresh, 1);
     }
     return true;
+}
+
+void waiting_expire(struct worker *w)
+{
+    int64_t limit_us = w->service->options->wait_ms * 1000;
+    while (!h2o_linklist_is_empty(&w->waiters)) {
+        struct waiter *first = waiter_of(w->waiters.next);
+        if (clock_us() - first->exchange.begun_us < limit_us) {
+            break;
+        }
+        on_timeout(&first->timeout);
+    }
 }
 
 void waiting_init(struct worker *w)

@@ -13,8 +13,10 @@ static void on_start(struct event_loop *loop)
 /* On drain, those that wait are answered with what there is. */
 static void before_wait(struct event_loop *loop)
 {
+    struct worker *w = H2O_STRUCT_FROM_MEMBER(struct worker, loop, loop);
+    waiting_expire(w);
     if (loop->draining) {
-        waiting_flush(H2O_STRUCT_FROM_MEMBER(struct worker, loop, loop));
+        waiting_flush(w);
     }
 }
 
