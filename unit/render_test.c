@@ -1,9 +1,12 @@
 /* The renderer, byte for byte: these bytes are the contract, and what every ETag is made from. */
 #include "unit.h"
 
+#include "base/clock.h"
 #include "json.h"
 #include "products.h"
 #include "refresh/render.h"
+
+#include <inttypes.h>
 
 static struct renderer *renderer;
 
@@ -164,6 +167,32 @@ static void test_related(void **state)
     }
 }
 
+/* 50,000 rows, no two alike, then all of them again: looked for one by one they take minutes. The next product, a
+ * small one, has nothing of it. The ids lie 2^32 apart, so that only their high halves tell them apart. */
+static void test_many_related(void **state)
+{
+    enum { IDS = 25000, LIMIT_MS = 5000 };
+    struct related *related = calloc(2 * IDS, sizeof *related);
+    struct product p = {.id = 1, .name = STR("n"), .default_price = STR("1.00"), .related = related};
+    struct text expected = {0};
+    (void)state;
+    assert_non_null(related);
+    p.related_count = 2 * IDS;
+    text_str(&expected, "[");
+    for (int64_t i = 0; i < IDS; i++) {
+        int64_t id = (i * 7919 % IDS + 1) << 32;
+        related[i].related_id = related[2 * IDS - 1 - i].related_id = id;
+        text_printf(&expected, "%s%" PRId64, i ? "," : "", id);
+    }
+    text_str(&expected, "]");
+    int64_t start = clock_ms();
+    check("many", &p, DOCUMENT_RELATED, expected.at);
+    assert_in_range(clock_ms() - start, 0, LIMIT_MS);
+    check("small", &boots, DOCUMENT_RELATED, "[12,3,13]");
+    text_fini(&expected);
+    free(related);
+}
+
 /* The card is a prefix of the product document, and a brace. */
 static void test_card(void **state)
 {
@@ -216,7 +245,7 @@ int main(void)
         cmocka_unit_test(test_strings),    cmocka_unit_test(test_each_control_character),
         cmocka_unit_test(test_64_bit_ids), cmocka_unit_test(test_related),
         cmocka_unit_test(test_card),       cmocka_unit_test(test_again),
-        cmocka_unit_test(test_large),
+        cmocka_unit_test(test_large),      cmocka_unit_test(test_many_related),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -3,11 +3,18 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <yajl/yajl_gen.h>
 
 struct renderer {
     yajl_gen json; /* prints into `into` */
     struct text *into;
+    struct seen {
+        size_t *at;  /* open addressing: positions in p->related, plus one; 0: free */
+        size_t size; /* a power of two, at least twice as many as there are positions */
+        size_t cap;
+        int shift; /* size is 2 to the power of 64 - shift */
+    } seen;
     bool failed; /* yajl refused something: sticky until the next product */
     struct rendered rendered;
 };
@@ -42,6 +49,7 @@ void renderer_free(struct renderer **renderer)
         text_fini(&r->rendered.document[kind]);
     }
     yajl_gen_free(r->json);
+    free(r->seen.at);
     free(r);
     *renderer = NULL;
 }
@@ -164,22 +172,49 @@ static void render_styles(struct renderer *r, const struct product *p)
     check(r, yajl_gen_map_close(r->json));
 }
 
-/* Repeats are looked for in what came before: quadratic, but a product has a handful of related ones. */
-static bool is_repeat(const struct product *p, size_t at)
+/* Empties the table and makes room for `count` ids. */
+static bool seen_start(struct seen *s, size_t count)
 {
-    for (size_t i = 0; i < at; i++) {
-        if (p->related[i].related_id == p->related[at].related_id) {
+    s->size = 16;
+    s->shift = 60;
+    for (; s->size < 2 * count; s->shift--) {
+        s->size *= 2;
+    }
+    if (s->size > s->cap) {
+        size_t *at = realloc(s->at, s->size * sizeof *at);
+        if (!at) {
+            return false;
+        }
+        s->at = at;
+        s->cap = s->size;
+    }
+    memset(s->at, 0, s->size * sizeof *s->at);
+    return true;
+}
+
+/* Whether the id at this position was at an earlier one; from now on it was. */
+static bool is_repeat(struct seen *s, const struct product *p, size_t position)
+{
+    int64_t id = p->related[position].related_id;
+    size_t i = (size_t)((uint64_t)id * UINT64_C(0x9E3779B97F4A7C15) >> s->shift); /* the product's highest bits */
+    for (; s->at[i]; i = (i + 1) & (s->size - 1)) {
+        if (p->related[s->at[i] - 1].related_id == id) {
             return true;
         }
     }
+    s->at[i] = position + 1;
     return false;
 }
 
 static void render_related(struct renderer *r, const struct product *p)
 {
     check(r, yajl_gen_array_open(r->json));
+    if (!seen_start(&r->seen, p->related_count)) {
+        r->failed = true;
+        return;
+    }
     for (size_t i = 0; i < p->related_count; i++) {
-        if (p->related[i].related_id != p->id && !is_repeat(p, i)) {
+        if (p->related[i].related_id != p->id && !is_repeat(&r->seen, p, i)) {
             integer(r, p->related[i].related_id);
         }
     }
