@@ -13,12 +13,22 @@ from atelier.postgres import Postgres
 from atelier.process import processes
 from atelier.stack import LISTENERS, Stack
 
+QUICK_LISTENERS = {"r2-h1", "r2-h2c", "http-h1", "edge-h2", "tls-h2"}
+STARTS_ITS_OWN = {"fresh_database", "own_stack", "module_stack"}  # fixtures
 TEST_LIMIT = 60  # seconds for one test with its fixtures' set-up; more by @pytest.mark.limit(seconds)
 SHOWN = 6000  # characters of each process's log under a failed test
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "limit(seconds): how long this test may take, instead of 60")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Slow is what starts processes of its own; see also the listeners below."""
+    for item in items:
+        if STARTS_ITS_OWN & set(item.fixturenames):
+            item.add_marker("slow")
 
 
 @pytest.fixture(scope="session")
@@ -84,7 +94,9 @@ def template(scratch):
 @pytest.fixture(scope="module")
 def database(scratch, template):
     """Postgres without servers: for tests that look at the database alone."""
-    with Postgres(scratch / "database", template) as postgres:
+    folder = Path(tempfile.mkdtemp(prefix="database-", dir=scratch))
+    folder.chmod(0o755)
+    with Postgres(folder / "postgres", template) as postgres:
         yield postgres.create()
 
 
@@ -116,9 +128,10 @@ def listeners(stack):
     return stack.listeners()
 
 
-@pytest.fixture(params=LISTENERS)
+@pytest.fixture(params=[pytest.param(name, marks=() if name in QUICK_LISTENERS else pytest.mark.slow)
+                        for name in LISTENERS])
 def listener(request, listeners):
-    """Every port in every version of HTTP that it speaks, one after the other."""
+    """Every port in every version of HTTP that it speaks, one after the other; in a quick run some of them."""
     return listeners[request.param]
 
 

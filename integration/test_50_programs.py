@@ -175,6 +175,13 @@ def test_metrics_are_prometheus_s_text(stack):
     assert metrics.total("atelier_cache_entries") > 0
 
 
+def test_metrics_are_named_by_prometheus_s_conventions(stack):
+    text = stack.replicas[0].operation("/metrics").body.decode()
+    done = run(["promtool", "check", "metrics"], input=text)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert run(["promtool", "check", "metrics"], input="# TYPE requests counter\nrequests 1\n").returncode != 0
+
+
 # ── the catalogue tool ──
 
 CSV = {

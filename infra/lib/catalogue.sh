@@ -41,10 +41,10 @@ load_catalogue() {
     run_catalogue
     echo "$wanted" >"$STATE/catalogue"
     STEP_NOTE=$(in_words "$wanted")
-    [[ -z $CSV_DIR ]] || STEP_NOTE+=$'\n'$(sed -n '/^file /,/^all /p' "$STEP_LOG")
+    [[ -z $CSV_DIR ]] || STEP_NOTE+=$'\n'$(sed -n -e '/^file /,/^all /p' -e '/^rejected rows, /p' "$STEP_LOG")
 }
 
-# run_catalogue: all or nothing.
+# run_catalogue: all or nothing. What an import rejects is in rejected.csv in the state folder.
 run_catalogue() {
     local conninfo="host=127.0.0.1 port=$POSTGRES_PORT dbname=atelier user=atelier_owner passfile=$STATE/etc/pgpass"
     if [[ -n $CSV_DIR ]]; then

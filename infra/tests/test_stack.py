@@ -144,6 +144,17 @@ def test_down_keeps_the_data_and_another_wish_replaces_them(managed):
     assert managed.sql("SELECT count(*) FROM products") == "3"
 
 
+@pytest.mark.slow
+def test_csv_files_are_loaded_and_what_was_rejected_is_kept(managed, folder):
+    csv = shutil.copytree(ROOT / "unit/data/catalogue", folder / "csv")
+    said = managed.up("--csv", csv).ok().out
+    table = re.search(r"^all +(\d+) +(\d+) +(\d+) +(\d+)$", said, re.M)
+    assert f"rejected rows, each with its line and reason: {managed.folder}/rejected.csv" in said
+    assert (managed.folder / "rejected.csv").read_text(errors="replace").startswith("file,line,reason,row\n")
+    assert int(table[4]) > 0 and managed.sql("SELECT count(*) FROM products") == "21"
+    assert f"stays: {csv}" in managed.up("--csv", csv).ok().out
+
+
 # ── what goes wrong ──
 
 @pytest.mark.parametrize("words, said", [
