@@ -2,6 +2,7 @@
 #include "admin/admin.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/standard_files.h"
 #include "options.h"
 
 #include <signal.h>
@@ -62,6 +63,7 @@ static bool build(struct program *p, struct error *e)
     }
     p->admin = (struct admin){.replica = o->name,
                               .unproven_after_ms = o->serve.unproven_after_ms,
+                              .ready_unproven_max_ms = o->ready_unproven_max_ms,
                               .started_us = clock_us(),
                               .cache = p->cache,
                               .refresher = p->refresher};
@@ -108,6 +110,7 @@ int main(int argc, char **argv)
     struct option_rest rest;
     struct error e = {0};
     sigset_t waited;
+    standard_files_open();
     if (!options_parse(&atelierd_options, &p.options, argc, argv, &rest, &e)) {
         return fail(&e);
     }

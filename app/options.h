@@ -9,6 +9,7 @@ struct options {
     const char *log_level;
     int64_t expected_products;
     int64_t drain_timeout_ms;
+    int64_t ready_unproven_max_ms; /* 0: never */
     struct refresher_options refresh;
     struct server_options serve;
 };

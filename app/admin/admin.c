@@ -24,9 +24,40 @@ static int64_t unproven_us(const struct admin *a)
     return clock_us() - (proved ? proved : a->started_us);
 }
 
-static bool is_ready(const struct admin *a)
+static bool is_draining(const struct admin *a)
 {
-    return cache_was_complete(a->cache) && !server_is_draining(a->server);
+    return server_is_draining(a->server);
+}
+
+static bool is_loading(const struct admin *a)
+{
+    return !cache_was_complete(a->cache);
+}
+
+static bool is_too_old(const struct admin *a)
+{
+    return a->ready_unproven_max_ms > 0 && unproven_us(a) > a->ready_unproven_max_ms * 1000;
+}
+
+/* Why it is not ready; the first that holds is said. */
+static const struct {
+    bool (*holds)(const struct admin *a);
+    const char *reason;
+} obstacles[] = {
+    {is_draining, "draining"},
+    {is_loading, "loading the catalogue"},
+    {is_too_old, "no word from Postgres for longer than --ready-unproven-max-ms"},
+};
+
+/* NULL: it is ready. */
+static const char *why_not_ready(const struct admin *a)
+{
+    for (size_t i = 0; i < sizeof obstacles / sizeof *obstacles; i++) {
+        if (obstacles[i].holds(a)) {
+            return obstacles[i].reason;
+        }
+    }
+    return NULL;
 }
 
 static uint64_t resident_bytes(void)
@@ -53,13 +84,9 @@ static int healthz(void *context, struct text *out)
 
 static int readyz(void *context, struct text *out)
 {
-    const struct admin *a = context;
-    if (is_ready(a)) {
-        text_str(out, "ready\n");
-        return 200;
-    }
-    text_str(out, server_is_draining(a->server) ? "draining\n" : "loading the catalogue\n");
-    return 503;
+    const char *reason = why_not_ready(context);
+    text_printf(out, "%s\n", reason ? reason : "ready");
+    return reason ? 503 : 200;
 }
 
 static void gauge(struct text *out, const char *name, const char *help, double value)
@@ -77,7 +104,7 @@ static int metrics(void *context, struct text *out)
     metric_print_header(out, "atelier_feed_era_info", METRIC_GAUGE, "The life of Postgres that is followed");
     text_printf(out, "atelier_feed_era_info{era=\"%" PRIu64 "\"} 1\n",
                 metric_get(&refresher_metrics(a->refresher)->era));
-    gauge(out, "atelier_ready", "1 when /readyz is 200", is_ready(a));
+    gauge(out, "atelier_ready", "1 when /readyz is 200", why_not_ready(a) == NULL);
     gauge(out, "atelier_uptime_seconds", "Since the start", (double)(clock_us() - a->started_us) / 1e6);
     gauge(out, "atelier_resident_bytes", "Memory of the process", (double)resident_bytes());
     gauge(out, "atelier_cache_entries", "Products in memory", (double)cache_entries(a->cache));
@@ -92,15 +119,25 @@ static int metrics(void *context, struct text *out)
     return 200;
 }
 
+/* Which replica notifies for all writers. */
+static const char *duty(const struct refresh_metrics *m)
+{
+    if (metric_get(&m->duty_on)) {
+        return "here";
+    }
+    return metric_get(&m->duty_silent) ? "elsewhere" : "nobody";
+}
+
 static void print_feed(const struct admin *a, struct text *out)
 {
     const struct refresh_metrics *m = refresher_metrics(a->refresher);
     int64_t unproven = unproven_us(a);
     text_printf(out,
                 "\"feed\":{\"era\":\"%" PRIu64 "\",\"connected\":%s,\"proven\":%s,\"unproven_ms\":%" PRId64
-                ",\"backlog\":%" PRIu64 "},",
+                ",\"backlog\":%" PRIu64 ",\"duty\":\"%s\"},",
                 metric_get(&m->era), metric_get(&m->connected) ? "true" : "false",
-                unproven <= a->unproven_after_ms * 1000 ? "true" : "false", unproven / 1000, metric_get(&m->backlog));
+                unproven <= a->unproven_after_ms * 1000 ? "true" : "false", unproven / 1000, metric_get(&m->backlog),
+                duty(m));
     text_printf(out, "\"load\":{\"running\":%s,\"up_to_id\":%" PRIu64 ",\"completed\":%" PRIu64 "}}\n",
                 metric_get(&m->loading) ? "true" : "false", metric_get(&m->loaded_up_to), metric_get(&m->loads));
 }
@@ -112,7 +149,7 @@ static int status(void *context, struct text *out)
     text_json(out, a->replica, strlen(a->replica));
     text_printf(out, ",\"version\":\"%s\",\"commit\":\"%s\",\"pid\":%d,\"uptime_s\":%" PRId64 ",\"ready\":%s,",
                 ATELIER_VERSION, ATELIER_COMMIT, (int)getpid(), (clock_us() - a->started_us) / 1000000,
-                is_ready(a) ? "true" : "false");
+                why_not_ready(a) ? "false" : "true");
     text_printf(out, "\"draining\":%s,\"workers\":%zu,\"connections\":%zu,",
                 server_is_draining(a->server) ? "true" : "false", server_workers(a->server),
                 server_connections(a->server));

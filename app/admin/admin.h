@@ -7,7 +7,8 @@
 struct admin {
     const char *replica;
     int64_t unproven_after_ms;
-    int64_t started_us; /* clock_us */
+    int64_t ready_unproven_max_ms; /* past this age of the newest proof it is not ready; 0: whatever its age */
+    int64_t started_us;            /* clock_us */
     struct cache *cache;
     const struct refresher *refresher;
     const struct server *server; /* set before it starts */

@@ -30,6 +30,7 @@ struct entry {
     bool refused;         /* it exists, but a document is over the size limit: there are no documents */
     uint32_t size;        /* bytes of this allocation */
     int64_t published_us; /* clock_us when it was published */
+    uint64_t digest;      /* of the rows that it was made of (refresh/digest.h); 0 if it does not exist */
     struct document document[DOCUMENT_KINDS];
     uint32_t card_length;     /* the card is this prefix of the product document, and a brace */
     char card_hash[HASH_HEX]; /* as document.hash, of the card's bytes */

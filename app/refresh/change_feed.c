@@ -2,21 +2,36 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "refresh/duty_sql.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Two parts: what was not begun at S0 (xid ≥ xmax), and what was running then and has ended since. The second asks
- * for the ended ones only: the rows of a transaction that runs for an hour are not walked over at every poll.
+/* Two parts: what was not begun at S0 ($1, its xmax), and what was running then ($2) and has ended since. Both ask for
+ * the rows of transactions that have ended, and were not rolled back: those of one that runs for an hour, or was rolled
+ * back, are not walked over. So the first SINGLY transactions after S0 are looked up one by one with the second part;
+ * the first part takes what is beyond, and all of an over-read.
+ * What S0 saw is known ($6; null after an era ended): only an over-read meets it, and a TRUNCATE in it must not have
+ * everything loaded anew after each lost connection.
+ * $5: the tick that was the newest; null unless the feed has just been connected. $3 limits a read.
  * Sequential scans are off in this session: the planner cannot know how short the tail of the log is.
- * The first row is the snapshot of this very statement. $3 limits a read. */
+ * The first row is of the snapshot of this very statement. */
+enum { SINGLY = 4096 };
+#define XMAX "pg_snapshot_xmax(pg_current_snapshot())"
 static const char read_sql[] =
-    "SELECT NULL::text, pg_current_snapshot()::text, h.xid::text FROM feed.horizon h"
-    " UNION ALL (SELECT product_id::text, NULL, NULL FROM feed.change_log WHERE xid >= $1::xid8 LIMIT $3::bigint)"
-    " UNION ALL (SELECT product_id::text, NULL, NULL FROM feed.change_log WHERE xid = ANY (ARRAY("
-    "SELECT x FROM unnest($2::xid8[]) x WHERE pg_visible_in_snapshot(x, pg_current_snapshot()))) LIMIT $3::bigint)";
+    "SELECT NULL::text, pg_current_snapshot()::text, h.xid::text, " DUTY_IS_SILENT ", " PG_STARTED ","
+    " (SELECT max(at)::text FROM feed.ticks), $5::timestamptz IS NULL OR EXISTS (SELECT FROM feed.ticks WHERE at = $5)"
+    " FROM feed.horizon h"
+    " UNION ALL (SELECT product_id::text, NULL, NULL, NULL, NULL, NULL, NULL FROM feed.change_log"
+    " WHERE xid >= ($1::bigint + $4::bigint)::text::xid8 AND xid < " XMAX
+    " AND NOT (product_id = 0 AND coalesce(pg_visible_in_snapshot(xid, $6::pg_snapshot), false)) LIMIT $3::bigint)"
+    " UNION ALL (SELECT product_id::text, NULL, NULL, NULL, NULL, NULL, NULL FROM feed.change_log"
+    " WHERE xid = ANY (ARRAY(SELECT x FROM (SELECT unnest($2::xid8[]) UNION ALL SELECT n::text::xid8"
+    " FROM generate_series($1::bigint, least($1::bigint + $4::bigint, " XMAX "::text::bigint) - 1) n) ended (x)"
+    " WHERE CASE WHEN pg_visible_in_snapshot(x, pg_current_snapshot())"
+    " THEN pg_xact_status(x) IS DISTINCT FROM 'aborted' END)) LIMIT $3::bigint)";
 
 static const char session_sql[] = "SET enable_seqscan = off; SET enable_bitmapscan = off;"
                                   "SET plan_cache_mode = force_generic_plan; LISTEN atelier_changes";
@@ -62,7 +77,7 @@ int feed_notifications(struct change_feed *feed)
 static uint64_t lower_bound(const struct change_feed *feed)
 {
     if (feed->last.xmax == 0) {
-        return UINT64_MAX; /* nothing is in memory yet, so nothing can be old */
+        return INT64_MAX - SINGLY; /* nothing is in memory yet, so nothing can be old */
     }
     if (!feed->fresh) {
         return feed->last.xmax;
@@ -72,29 +87,42 @@ static uint64_t lower_bound(const struct change_feed *feed)
 
 static void running_text(const struct snapshot *s, struct text *out)
 {
-    text_str(out, "{");
     for (size_t i = 0; i < s->running; i++) {
         text_printf(out, i ? ",%" PRIu64 : "%" PRIu64, s->xip[i]);
     }
-    text_str(out, "}");
 }
 
 static bool ask(struct change_feed *feed, size_t limit, PGresult **result, struct error *e)
 {
-    char bound[24];
+    char from[24];
     char most[24];
+    const struct snapshot *last = &feed->last;
+    bool again = feed->fresh && last->xmax != 0;
     struct text running = {0};
-    snprintf(bound, sizeof bound, "%" PRIu64, lower_bound(feed));
+    struct text seen = {0};
+    snprintf(from, sizeof from, "%" PRIu64, lower_bound(feed));
     snprintf(most, sizeof most, "%zu", limit + 1);
-    running_text(&feed->last, &running);
-    if (running.failed) {
+    text_str(&running, "{");
+    running_text(last, &running);
+    text_str(&running, "}");
+    text_printf(&seen, "%" PRIu64 ":%" PRIu64 ":", last->xmin, last->xmax);
+    running_text(last, &seen);
+    if (running.failed || seen.failed) {
         text_fini(&running);
+        text_fini(&seen);
         pg_close(&feed->pg);
         return error_set(e, ERROR_SYSTEM, "no memory for a log read");
     }
-    const char *const parameters[] = {bound, running.at, most};
-    bool ok = pg_execute(&feed->pg, "read", parameters, 3, false, result, e);
+    const char *const parameters[] = {from,
+                                      running.at,
+                                      most,
+                                      feed->fresh ? "0" : "4096",
+                                      again && *feed->tick ? feed->tick : NULL,
+                                      again && feed->era == feed->pg.era.number ? seen.at : NULL};
+    _Static_assert(SINGLY == 4096, "$4");
+    bool ok = pg_execute(&feed->pg, "read", parameters, sizeof parameters / sizeof *parameters, false, result, e);
     text_fini(&running);
+    text_fini(&seen);
     return ok;
 }
 
@@ -109,6 +137,10 @@ static bool take_row(struct change_feed *feed, const PGresult *result, int row, 
     }
     uint64_t horizon = strtoull(PQgetvalue(result, row, 2), NULL, 10);
     out->everything |= feed->last.xmax != 0 && feed->last.xmin < horizon;
+    out->silent = *PQgetvalue(result, row, 3) == 't';
+    out->restarted = strtoll(PQgetvalue(result, row, 4), NULL, 10) != feed->pg.started_us;
+    snprintf(feed->tick, sizeof feed->tick, "%s", PQgetvalue(result, row, 5));
+    out->less = *PQgetvalue(result, row, 6) != 't';
     snapshot_fini(&out->snapshot);
     return snapshot_parse(PQgetvalue(result, row, 1), (size_t)PQgetlength(result, row, 1), &out->snapshot, e);
 }
@@ -152,5 +184,6 @@ bool feed_read(struct change_feed *feed, size_t limit, struct changes *out, stru
     snapshot_fini(&feed->last);
     feed->last = last;
     feed->fresh = false;
+    feed->era = feed->pg.era.number;
     return true;
 }

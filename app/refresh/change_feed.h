@@ -14,11 +14,16 @@ struct change_feed {
     struct pg pg;
     struct snapshot last; /* S0; xmax 0: none yet */
     bool fresh;           /* connected since the last read: over-read */
+    uint64_t era;         /* of the last read */
+    char tick[40];        /* the newest of feed.ticks at the last read */
 };
 
 struct changes {
     struct snapshot snapshot; /* of this read */
     bool everything;          /* TRUNCATE, a swapped catalogue, or the log no longer reaches back to S0 */
+    bool less;                /* Postgres lacks a tick that it had: it came back with less than was read from it */
+    bool restarted;           /* the era is over, though the connection is not: its statistics were reset */
+    bool silent;              /* writers do not notify: somebody is on duty, or says so */
     int64_t *ids;             /* changed products, perhaps with repeats; malloc'ed */
     size_t count;
     int64_t sent_us; /* clock_us when the read was sent: all that was committed before it is in it */

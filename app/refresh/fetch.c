@@ -43,6 +43,7 @@ void fetch_free(struct fetch **fetch)
         }
     }
     free(f->entries);
+    free(f->digests);
     free(f);
     *fetch = NULL;
 }

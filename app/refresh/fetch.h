@@ -10,10 +10,27 @@
 enum { FETCH_IDS_MAX = 256 };
 
 enum fetch_kind {
-    FETCH_IDS,   /* the products in ids */
-    FETCH_SLICE, /* the next `slice` products after `after` */
-    FETCH_PRUNE, /* has the change log forget what is older than prune_seconds */
+    FETCH_IDS,             /* the products in ids */
+    FETCH_SLICE,           /* the next `slice` products after `after` */
+    FETCH_PRUNE,           /* has the change log forget what is older than prune_seconds */
+    FETCH_RANGE_DIGEST,    /* the digest of all products with after < id ≤ up_to together */
+    FETCH_PRODUCT_DIGESTS, /* … of each of them */
+    FETCH_ROW_COUNTS,      /* how many rows have changed by Postgres's statistics */
     FETCH_KINDS
+};
+
+/* By Postgres's statistics, which arrive seconds after the commit and may be reset: only their differences mean
+ * something, and only while `tables` is the same. */
+struct row_counts {
+    uint64_t tables;  /* which tables they are of: changes when the catalogue is replaced */
+    uint64_t changed; /* rows inserted, updated, deleted in the six tables, rolled back or not */
+    uint64_t logged;  /* rows inserted into the change log */
+};
+
+/* What Postgres has of a product: the digest (refresh/digest.h) of its rows. */
+struct digest {
+    int64_t id;
+    uint64_t value;
 };
 
 struct fetch {
@@ -34,8 +51,13 @@ struct fetch {
     struct entry *
         *entries; /* by id; for FETCH_IDS one for each id asked for; malloc'ed, fetch_free frees what is left */
     size_t entry_count;
-    int64_t up_to; /* FETCH_SLICE: all products with after < id ≤ up_to are in entries; INT64_MAX: no more follow */
+    int64_t up_to; /* FETCH_SLICE: all products with after < id ≤ up_to are in entries; INT64_MAX: no more follow.
+                    * Digests: set by the refresher */
     int64_t pruned;
+    struct digest *digests; /* by id; malloc'ed, fetch_free frees them. FETCH_RANGE_DIGEST: exactly one, with id 0 */
+    size_t digest_count;
+    struct row_counts row_counts;
+    int64_t took_us; /* from the statement to its answer; digests only */
 
     struct fetch *next; /* in the pool's queues */
 };

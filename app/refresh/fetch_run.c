@@ -188,6 +188,7 @@ static bool make_entries(struct fetcher *t, struct fetch *f, struct error *e)
         if (!entry_make(t->maker, &products[i], f->stamp, &made, e) || !add_entry(f, made)) {
             return false;
         }
+        made->digest = rows_digest(&t->rows, products[i].id);
     }
     for (; asked < f->count; asked++) {
         if (!entry_make_absent(f->ids[asked], f->stamp, &made, e) || !add_entry(f, made)) {
@@ -199,9 +200,23 @@ static bool make_entries(struct fetcher *t, struct fetch *f, struct error *e)
 
 /* ---- running it ----------------------------------------------------------------------------- */
 
+/* A replica takes one of Postgres's cores at most. Products are read by their indexes, planned once: planning the seven
+ * parts of a fetch takes longer than running them, and a plan made for tables that were still small must not scan
+ * them later. */
+static const char session_sql[] = "SET max_parallel_workers_per_gather = 0; SET enable_seqscan = off;"
+                                  "SET plan_cache_mode = force_generic_plan";
+
 static bool prepare(struct fetcher *t, struct error *e)
 {
-    return t->pg.connection || (pg_open(&t->pg, e) && pg_prepare(&t->pg, "ids", SQL_FETCH_IDS, e));
+    PGresult *result;
+    if (pg_is_open(&t->pg)) {
+        return true;
+    }
+    if (!pg_open(&t->pg, e) || !pg_query(&t->pg, session_sql, &result, e)) {
+        return false;
+    }
+    PQclear(result);
+    return pg_prepare(&t->pg, "ids", SQL_FETCH_IDS, e);
 }
 
 /* A connection left over from a life that has ended is replaced at once; a feed that is left over fails the fetch. */
@@ -231,6 +246,11 @@ bool fetch_run(struct fetcher *t, struct fetch *f, struct error *e)
         return read_ids(t, f, e) && make_entries(t, f, e);
     case FETCH_SLICE:
         return read_slice(t, f, e) && make_entries(t, f, e);
+    case FETCH_RANGE_DIGEST:
+    case FETCH_PRODUCT_DIGESTS:
+        return fetch_run_digests(t, f, e);
+    case FETCH_ROW_COUNTS:
+        return fetch_run_row_counts(t, f, e);
     default:
         return prune(t, f, e);
     }

@@ -17,3 +17,7 @@ struct fetcher {
 
 /* Fills the answer. After a failure the caller closes the connection: it may be in the middle of anything. */
 MUST_CHECK bool fetch_run(struct fetcher *t, struct fetch *f, struct error *e);
+
+/* fetch_digests.c: its part for the audit; on a connection that is open. */
+MUST_CHECK bool fetch_run_digests(struct fetcher *t, struct fetch *f, struct error *e);
+MUST_CHECK bool fetch_run_row_counts(struct fetcher *t, struct fetch *f, struct error *e);

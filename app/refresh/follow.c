@@ -52,7 +52,8 @@ static void remark_recent(struct slot *slot, void *context)
 static void apply(struct refresher *r, const struct changes *c)
 {
     struct applied *a = malloc(sizeof *a);
-    if (!a || !snapshot_copy(&c->snapshot, &a->snapshot)) {
+    r->applied_late = !a || !snapshot_copy(&c->snapshot, &a->snapshot);
+    if (r->applied_late) {
         free(a); /* the marks hold; the version moves with the next read */
         return;
     }
@@ -73,7 +74,7 @@ static void take_changes(struct refresher *r, const struct changes *c, bool reco
     }
     if (reconnected) {
         /* Before the loss, not before now: Postgres may have been away for longer than that. */
-        struct remark m = {.r = r, .stamp = s, .since_us = cache_proved_us(r->cache) - RECENT_US};
+        struct remark m = {.r = r, .stamp = s, .since_us = cache_proved_us(r->cache) - r->recent_us};
         cache_each(r->cache, remark_recent, &m);
     }
     metric_add(&r->metrics.changes, c->count);
@@ -87,16 +88,28 @@ static void take_changes(struct refresher *r, const struct changes *c, bool reco
     }
 }
 
+/* After a connection that worked the first attempt is made almost at once. */
 static void feed_lost(struct refresher *r, const struct error *e)
 {
+    bool worked = metric_get(&r->metrics.connected) && !r->feed.fresh;
+    int64_t fifth_ms = r->options.reconnect_max_ms / 5;
+    int64_t pause_ms = worked ? refresher_jitter(r, fifth_ms) : fifth_ms + refresher_jitter(r, 4 * fifth_ms);
     metric_set(&r->metrics.connected, 0);
-    r->retry_us = clock_us() +
-                  (r->options.reconnect_max_ms / 5 + refresher_jitter(r, r->options.reconnect_max_ms * 4 / 5)) * 1000;
+    metric_add(&r->losses, 1); /* the other connections will be no better */
+    r->retry_us = clock_us() + pause_ms * 1000;
     /* Once a second is enough to say that Postgres is away. */
     if (e->code != ERROR_STOPPED && clock_us() - r->announced_us > 1000000) {
         r->announced_us = clock_us();
         log_warn("feed_lost", LOG_STR("error", e->text));
     }
+}
+
+static void lose_feed(struct refresher *r, const char *why)
+{
+    struct error e;
+    error_set(&e, ERROR_POSTGRES, "Postgres (feed): %s", why);
+    pg_close(&r->feed.pg);
+    feed_lost(r, &e);
 }
 
 static bool same_snapshot(const struct snapshot *a, const struct snapshot *b)
@@ -115,14 +128,19 @@ static void read_log(struct refresher *r)
         feed_lost(r, &e);
         return;
     }
-    r->next_read_us = c.sent_us + r->options.poll_ms * 1000;
-    if (snapshot_version(&c.snapshot) + (reconnected ? OVER_READ : 0) < snapshot_version(&before)) {
-        /* Versions never run backwards within one life, nor further than the over-read after a crash: this Postgres
-         * came back with less than was read from it. */
+    duty_log_read(r->duty, &c);
+    r->next_read_us = duty_next_read_us(r->duty, r->options.poll_ms * 1000);
+    if (c.less || snapshot_version(&c.snapshot) + (reconnected ? OVER_READ : 0) < snapshot_version(&before)) {
+        /* A tick was lost, or versions ran backwards, which they never do within one life, nor further than the
+         * over-read after a crash: this Postgres came back with less than was read from it. */
         r->era_index++;
         c.everything = true;
     }
-    take_changes(r, &c, reconnected, reconnected || !same_snapshot(&before, &c.snapshot));
+    bool moved = reconnected || r->applied_late || !same_snapshot(&before, &c.snapshot);
+    take_changes(r, &c, reconnected, moved);
+    if (c.restarted) {
+        lose_feed(r, "its era is over");
+    }
     changes_fini(&c);
 }
 
@@ -131,13 +149,20 @@ static void enter_era(struct refresher *r)
 {
     const struct era *now = &r->feed.pg.era;
     bool first = r->era.number == 0;
+    bool changed = r->era.number != now->number;
     bool other = !first && (r->era.system != now->system || r->era.timeline != now->timeline);
-    if (r->era.number != now->number) {
+    if (changed) {
         r->era_index++;
         metric_add(&r->metrics.eras, 1);
     }
     r->era = *now;
+    r->recent_us = changed ? LOST_US : RECENT_US;
     metric_set(&r->metrics.era, now->number);
+    if (changed && !first && (r->load.running || r->load.ended_us >= cache_proved_us(r->cache) - LOST_US)) {
+        /* A slice may have lacked what a crash has brought back, and what has no slot cannot be marked. */
+        cache_mark_all(r->cache, cache_floor(r->cache));
+        load_start(r);
+    }
     if (other) {
         mark_everything(r, stamp_make(r->era_index, 0), "another cluster or timeline");
         snapshot_fini(&r->feed.last); /* its transaction numbers mean nothing here */
@@ -154,6 +179,7 @@ static void connect_feed(struct refresher *r)
         feed_lost(r, &e);
         return;
     }
+    duty_listening(r->duty);
     r->life++;
     metric_set(&r->metrics.connected, 1);
     metric_add(&r->metrics.reconnects, r->life > 1);
@@ -172,12 +198,19 @@ void follow_feed(struct refresher *r)
     }
     int heard = feed_notifications(&r->feed);
     if (heard < 0) {
-        struct error e = {.code = ERROR_POSTGRES, .text = "Postgres (feed): the connection broke"};
-        feed_lost(r, &e);
+        lose_feed(r, "the connection broke");
         return;
     }
     metric_add(&r->metrics.notifications, (uint64_t)heard);
-    if (heard > 0 || clock_us() >= r->next_read_us) {
+    if (heard > 0) {
+        /* Who still loads is left to load: it does not hear enough to go on duty. */
+        duty_heard(r->duty, cache_was_complete(r->cache) ? (size_t)heard : 0);
+    } else if (duty_feed_is_deaf(r->duty, clock_us())) {
+        metric_add(&r->metrics.deaf, 1);
+        lose_feed(r, "it does not hear what is notified");
+        return;
+    }
+    if ((heard > 0 && !duty_is_on(r->duty)) || clock_us() >= r->next_read_us) {
         read_log(r);
     }
 }

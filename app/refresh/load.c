@@ -25,14 +25,11 @@ void load_send(struct refresher *r)
     if (!r->load.running || r->load.slice_under_way) {
         return;
     }
-    struct fetch *f = fetch_new(FETCH_SLICE);
+    struct fetch *f = refresher_fetch(r, FETCH_SLICE);
     if (!f) {
         r->fetch_retry_us = clock_us() + r->options.reconnect_max_ms * 1000;
         return;
     }
-    f->life = r->life;
-    f->era = r->era;
-    f->era_index = r->era_index;
     f->after = r->load.after;
     f->slice = r->options.slice;
     r->load.slice_under_way = true;
@@ -46,6 +43,7 @@ static void finish_load(struct refresher *r)
         return;
     }
     r->load.running = false;
+    r->load.ended_us = clock_us();
     cache_set_complete(r->cache);
     metric_add(&r->metrics.loads, 1);
     metric_set(&r->metrics.loading, 0);
@@ -81,24 +79,15 @@ static struct entry **with_absent(struct fetch *f, const int64_t *listed, size_t
     return all;
 }
 
-/* Ids that the cache lists between after and up_to. */
-static int64_t *listed_between(struct refresher *r, int64_t after, int64_t up_to, size_t *count)
-{
-    const struct id_root *ids = cache_ids_own(r->cache);
-    size_t first = id_index_rank(ids, after);
-    size_t end = id_index_rank(ids, up_to);
-    int64_t *listed = malloc((end - first + 1) * sizeof *listed);
-    *count = listed ? id_index_copy(ids, first, listed, end - first) : 0;
-    return listed;
-}
-
 static bool publish_slice(struct refresher *r, struct fetch *f, struct error *e)
 {
     size_t listed_count;
     size_t count = 0;
-    int64_t *listed = listed_between(r, f->after, f->up_to, &listed_count);
+    int64_t *listed = refresher_listed(r, f->after, f->up_to, &listed_count);
+    e->code = ERROR_NONE;
     struct entry **all = listed ? with_absent(f, listed, listed_count, &count, e) : NULL;
     if (all) {
+        r->load.lacks |= e->code != ERROR_NONE; /* no memory to say of something that it is gone */
         refresher_publish(r, all, count);
     }
     free(all);

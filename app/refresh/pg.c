@@ -1,6 +1,7 @@
 #include "refresh/pg.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -29,6 +30,33 @@ static bool fail(struct pg *pg, struct error *e, const char *what)
     return false;
 }
 
+/* Looked at so often while waiting: whether another connection broke, and whether the other side is still there. */
+enum { TICK_MS = 100 };
+
+static uint64_t losses(const struct pg *pg)
+{
+    return pg->options->losses ? metric_get(pg->options->losses) : 0;
+}
+
+static bool is_outdated(const struct pg *pg)
+{
+    return losses(pg) != pg->losses;
+}
+
+/* What is outdated already says nothing about those made since. */
+static bool broke(struct pg *pg, struct error *e)
+{
+    if (pg->options->losses && !is_outdated(pg)) {
+        metric_add(pg->options->losses, 1);
+    }
+    return fail(pg, e, "the connection broke");
+}
+
+bool pg_nudge(struct pg *pg, struct error *e)
+{
+    return (PQsendFlushRequest(pg->connection) && PQflush(pg->connection) >= 0) || broke(pg, e);
+}
+
 /* Waits until the socket is ready for `events`. */
 static bool wait_for(struct pg *pg, short events, int64_t deadline_us, struct error *e)
 {
@@ -40,7 +68,7 @@ static bool wait_for(struct pg *pg, short events, int64_t deadline_us, struct er
         }
         struct pollfd fds[2] = {{.fd = PQsocket(pg->connection), .events = events},
                                 {.fd = pg->options->stop_fd, .events = POLLIN}};
-        int ready = poll(fds, 2, (int)left_ms);
+        int ready = poll(fds, 2, (int)(left_ms < TICK_MS ? left_ms : TICK_MS));
         if (ready < 0 && errno != EINTR) {
             error_errno(e, "poll");
             break;
@@ -52,32 +80,54 @@ static bool wait_for(struct pg *pg, short events, int64_t deadline_us, struct er
         if (ready > 0 && fds[0].revents) {
             return true;
         }
+        if (is_outdated(pg)) {
+            error_set(e, ERROR_POSTGRES, "Postgres (%s): given up, because another connection broke", pg->purpose);
+            break;
+        }
+        /* While a statement runs libpq allows it only in pipeline mode. */
+        if (PQpipelineStatus(pg->connection) == PQ_PIPELINE_ON && !pg_nudge(pg, e)) {
+            return false;
+        }
     }
     pg_close(pg);
     return false;
 }
 
+static int64_t longest_ms(const struct pg *pg)
+{
+    return pg->options->statement_timeout_ms + 1000;
+}
+
 static int64_t answer_deadline(const struct pg *pg)
 {
-    return clock_us() + (pg->options->statement_timeout_ms + 1000) * 1000;
+    bool prepared = PQpipelineStatus(pg->connection) == PQ_PIPELINE_ON;
+    return clock_us() + (prepared ? pg->patience_ms : longest_ms(pg)) * 1000;
 }
 
 /* ---- connecting ----------------------------------------------------------------------------- */
 
 enum { PARAMETERS = 12 };
 
+/* libpq would print it to standard error, where only JSON goes. */
+static void log_notice(void *context, const char *message)
+{
+    (void)context;
+    log_debug("postgres_notice", LOG_STR("text", message));
+}
+
 static PGconn *start(struct pg *pg)
 {
     char name[64];
-    char session[256];
+    char session[320];
     const struct pg_options *o = pg->options;
     snprintf(name, sizeof name, "atelierd/%s/%s", o->replica, pg->purpose);
     /* The server's tcp_user_timeout ends a COPY whose client was stopped, which statement_timeout does not. Read
-     * committed, whatever the role's default: a statement's snapshot must come after its locks. */
+     * committed, whatever the role's default: a statement's snapshot must come after its locks; and not read only,
+     * because pruning writes. */
     snprintf(session, sizeof session,
              "-c statement_timeout=%" PRId64 " -c lock_timeout=%" PRId64 " -c idle_in_transaction_session_timeout=5000"
              " -c tcp_user_timeout=5000 -c search_path=pg_catalog -c jit=off"
-             " -c default_transaction_isolation=read\\ committed",
+             " -c default_transaction_isolation=read\\ committed -c default_transaction_read_only=off",
              o->statement_timeout_ms, o->statement_timeout_ms);
     const char *const keywords[PARAMETERS] = {"dbname",
                                               "application_name",
@@ -90,14 +140,25 @@ static PGconn *start(struct pg *pg)
                                               "tcp_user_timeout",
                                               "target_session_attrs",
                                               NULL};
-    const char *const values[PARAMETERS] = {o->conninfo, name, session, "UTF8",    "disable", "5",
-                                            "2",         "3",  "5000",  "primary", NULL};
-    return PQconnectStartParams(keywords, values, 1);
+    char unacknowledged[8];
+    snprintf(unacknowledged, sizeof unacknowledged, "%d", UNACKNOWLEDGED_MS);
+    const char *const values[PARAMETERS] = {o->conninfo, name, session,        "UTF8",    "disable", "1",
+                                            "1",         "1",  unacknowledged, "primary", NULL};
+    PGconn *connection = PQconnectStartParams(keywords, values, 1);
+    PQsetNoticeProcessor(connection, log_notice, NULL);
+    return connection;
 }
+
+/* A SYN that was lost is sent again after a second: whoever tries again sooner finds a Postgres that has come back
+ * sooner. It is the kernel that answers, however busy Postgres is. */
+enum { REACH_MS = 500 };
 
 static bool connect_it(struct pg *pg, struct error *e)
 {
-    int64_t deadline = clock_us() + pg->options->connect_timeout_ms * 1000;
+    int64_t begun = clock_us();
+    int64_t deadline = begun + pg->options->connect_timeout_ms * 1000;
+    int64_t reach = begun + REACH_MS * 1000;
+    pg->losses = losses(pg);
     pg->connection = start(pg);
     if (!pg->connection) {
         return error_set(e, ERROR_SYSTEM, "no memory for a connection to Postgres");
@@ -105,7 +166,8 @@ static bool connect_it(struct pg *pg, struct error *e)
     metric_add(pg->options->open, 1);
     PostgresPollingStatusType status = PGRES_POLLING_WRITING;
     while (PQstatus(pg->connection) != CONNECTION_BAD && status != PGRES_POLLING_OK) {
-        if (!wait_for(pg, status == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline, e)) {
+        int64_t limit = PQstatus(pg->connection) == CONNECTION_STARTED && reach < deadline ? reach : deadline;
+        if (!wait_for(pg, status == PGRES_POLLING_READING ? POLLIN : POLLOUT, limit, e)) {
             return false;
         }
         status = PQconnectPoll(pg->connection);
@@ -116,12 +178,9 @@ static bool connect_it(struct pg *pg, struct error *e)
     return true;
 }
 
-/* The last column is what makes a backend's crash visible: it resets the statistics, and only those. */
 static const char era_sql[] =
     "SELECT (SELECT system_identifier FROM pg_control_system())::text,"
-    " CASE WHEN pg_is_in_recovery() THEN '' ELSE substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) END,"
-    " (extract(epoch FROM greatest(pg_postmaster_start_time(),"
-    " (SELECT stats_reset FROM pg_stat_bgwriter))) * 1000000)::bigint::text";
+    " CASE WHEN pg_is_in_recovery() THEN '' ELSE substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) END," PG_STARTED;
 
 static bool learn_era(struct pg *pg, struct error *e)
 {
@@ -132,19 +191,28 @@ static bool learn_era(struct pg *pg, struct error *e)
     bool standby = PQgetlength(result, 0, 1) == 0;
     uint64_t system = strtoull(PQgetvalue(result, 0, 0), NULL, 10);
     uint32_t timeline = (uint32_t)strtoul(PQgetvalue(result, 0, 1), NULL, 16);
-    int64_t started_us = strtoll(PQgetvalue(result, 0, 2), NULL, 10);
+    pg->started_us = strtoll(PQgetvalue(result, 0, 2), NULL, 10);
     PQclear(result);
     if (standby) {
         /* A standby's snapshots lose rows silently. */
         return fail(pg, e, "this is a standby; name the primary in --postgres");
     }
-    pg->era = (struct era){.number = era_number(system, timeline, started_us), .system = system, .timeline = timeline};
+    pg->era =
+        (struct era){.number = era_number(system, timeline, pg->started_us), .system = system, .timeline = timeline};
     return true;
+}
+
+bool pg_is_open(struct pg *pg)
+{
+    if (pg->connection && is_outdated(pg)) {
+        pg_close(pg);
+    }
+    return pg->connection;
 }
 
 bool pg_open(struct pg *pg, struct error *e)
 {
-    return pg->connection || (connect_it(pg, e) && learn_era(pg, e));
+    return pg_is_open(pg) || (connect_it(pg, e) && learn_era(pg, e));
 }
 
 void pg_close(struct pg *pg)
@@ -170,7 +238,7 @@ static bool flush(struct pg *pg, struct error *e)
             return false;
         }
         if (!PQconsumeInput(pg->connection)) {
-            return fail(pg, e, "the connection broke");
+            return broke(pg, e);
         }
     }
     return true;
@@ -189,12 +257,16 @@ bool pg_next_result(struct pg *pg, PGresult **out, struct error *e)
             return false;
         }
         if (!PQconsumeInput(pg->connection)) {
-            return fail(pg, e, "the connection broke");
+            return broke(pg, e);
+        }
+        if (!pg->brief) {
+            deadline = answer_deadline(pg); /* a long answer is not a silent one */
         }
     }
     *out = PQgetResult(pg->connection);
     ExecStatusType status = *out ? PQresultStatus(*out) : PGRES_TUPLES_OK;
-    if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK || status == PGRES_COPY_OUT) {
+    if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK || status == PGRES_COPY_OUT ||
+        status == PGRES_PIPELINE_SYNC) {
         return true;
     }
     PQclear(*out);
@@ -225,26 +297,60 @@ bool pg_query(struct pg *pg, const char *sql, PGresult **out, struct error *e)
     return pg_send(pg, sql, e) && last_result(pg, out, e);
 }
 
+static bool end_pipeline(struct pg *pg, PGresult **out, struct error *e)
+{
+    PGresult *sync = NULL;
+    bool ok = pg_next_result(pg, &sync, e);
+    PQclear(sync);
+    ok = ok && (PQexitPipelineMode(pg->connection) || fail(pg, e, "the answer does not end"));
+    if (!ok) {
+        PQclear(*out);
+        *out = NULL;
+    }
+    return ok;
+}
+
+/* What is slow, but works, is not given up again and again. */
+static void adapt_patience(struct pg *pg, bool ok, const struct error *e, int64_t took_ms)
+{
+    int64_t wanted_ms = pg->patience_ms;
+    if (ok) {
+        wanted_ms = 4 * took_ms;
+    } else if (e->code == ERROR_UNREACHABLE) {
+        wanted_ms = 2 * pg->patience_ms;
+    }
+    wanted_ms = wanted_ms > PATIENCE_MS ? wanted_ms : PATIENCE_MS;
+    pg->patience_ms = wanted_ms < longest_ms(pg) ? wanted_ms : longest_ms(pg);
+}
+
+/* The answer to what was `sent` in pipeline mode, which is there for the sake of pg_nudge(). */
+static bool finish(struct pg *pg, bool sent, PGresult **out, struct error *e)
+{
+    int64_t begun_us = clock_us();
+    pg->patience_ms = pg->patience_ms ? pg->patience_ms : PATIENCE_MS;
+    if (!sent || !PQpipelineSync(pg->connection)) {
+        return fail(pg, e, "sending failed");
+    }
+    bool ok = flush(pg, e) && last_result(pg, out, e) && end_pipeline(pg, out, e);
+    adapt_patience(pg, ok, e, (clock_us() - begun_us) / 1000);
+    return ok;
+}
+
 bool pg_execute(struct pg *pg, const char *prepared, const char *const *parameters, int count, bool binary,
                 PGresult **out, struct error *e)
 {
-    if (!PQsendQueryPrepared(pg->connection, prepared, count, parameters, NULL, NULL, binary)) {
-        return fail(pg, e, "sending failed");
-    }
-    return flush(pg, e) && last_result(pg, out, e);
+    bool sent = PQenterPipelineMode(pg->connection) &&
+                PQsendQueryPrepared(pg->connection, prepared, count, parameters, NULL, NULL, binary);
+    return finish(pg, sent, out, e);
 }
 
 bool pg_prepare(struct pg *pg, const char *name, const char *sql, struct error *e)
 {
-    PGresult *result;
-    if (!PQsendPrepare(pg->connection, name, sql, 0, NULL)) {
-        return fail(pg, e, "sending failed");
-    }
-    if (!flush(pg, e) || !last_result(pg, &result, e)) {
-        return false;
-    }
+    PGresult *result = NULL;
+    bool ok = finish(pg, PQenterPipelineMode(pg->connection) && PQsendPrepare(pg->connection, name, sql, 0, NULL),
+                     &result, e);
     PQclear(result);
-    return true;
+    return ok;
 }
 
 bool pg_copy_row(struct pg *pg, char **row, int *len, struct error *e)
@@ -255,7 +361,7 @@ bool pg_copy_row(struct pg *pg, char **row, int *len, struct error *e)
             return false;
         }
         if (!PQconsumeInput(pg->connection)) {
-            return fail(pg, e, "the connection broke");
+            return broke(pg, e);
         }
     }
     return *len != -2 || fail(pg, e, "COPY failed");

@@ -31,6 +31,7 @@ static void send_fetches(struct refresher *r)
     }
     supply_send(r);
     load_send(r);
+    audit_step(r);
     if (!r->prune_under_way && now >= r->next_prune_us) {
         submit_prune(r);
     }
@@ -63,6 +64,11 @@ static void take_done(struct refresher *r)
         case FETCH_SLICE:
             load_take_done(r, f);
             break;
+        case FETCH_RANGE_DIGEST:
+        case FETCH_PRODUCT_DIGESTS:
+        case FETCH_ROW_COUNTS:
+            audit_take_done(r, f);
+            break;
         default:
             prune_done(r, f);
         }
@@ -82,13 +88,13 @@ static void take_wish(int64_t id, void *context)
     }
 }
 
-/* Slots that say "no such product" are forgotten, but never while a slice is under way: it may have
+/* Slots that say "no such product" are forgotten, but never while a slice or digests are under way: it may have
  * read the product before it was deleted, and only the slot knows better. Nor while the feed is lost: a crash may have
  * taken the deletion back, and what is not there cannot be marked. */
 static void forget_absent(struct refresher *r, int64_t now)
 {
     struct slot *slot;
-    bool wait = r->load.slice_under_way || !r->feed.pg.connection;
+    bool wait = r->load.slice_under_way || audit_needs_slots(r) || !r->feed.pg.connection;
     while (!wait && (slot = r->set.head[URGENCY_ABSENT])) {
         const struct entry *e = atomic_load_explicit(&slot->entry, memory_order_relaxed);
         if (now - e->published_us < ABSENT_MS * INT64_C(1000)) {
@@ -108,7 +114,7 @@ static void keep_house(struct refresher *r)
         return;
     }
     r->next_reclaim_us = now + RECLAIM_MS * 1000;
-    metric_set(&r->metrics.backlog, change_set_backlog(&r->set));
+    metric_set(&r->metrics.backlog, change_set_backlog(&r->set) + r->ids_fetching);
     forget_absent(r, now);
     if (cache_was_complete(r->cache) && !cache_is_complete(r->cache) && !r->load.running) {
         load_start(r); /* publishing ran out of memory */
@@ -140,16 +146,21 @@ static bool is_stopping(const struct refresher *r)
     return poll(&fd, 1, 0) > 0;
 }
 
+void refresher_step(struct refresher *r)
+{
+    follow_feed(r);
+    take_done(r);
+    demand_take(r->demand, take_wish, r);
+    send_fetches(r);
+    keep_house(r);
+}
+
 static void *refresher_main(void *context)
 {
     struct refresher *r = context;
     pthread_setname_np(pthread_self(), "refresh");
     while (!is_stopping(r)) {
-        follow_feed(r);
-        take_done(r);
-        demand_take(r->demand, take_wish, r);
-        send_fetches(r);
-        keep_house(r);
+        refresher_step(r);
         wait_for_work(r);
     }
     return NULL;
@@ -181,19 +192,29 @@ bool refresher_new(struct refresher **out, const struct refresher_options *optio
         return error_errno(e, "eventfd");
     }
     r->pg = (struct pg_options){.open = &r->metrics.connections,
+                                .losses = &r->losses,
                                 .conninfo = options->conninfo,
                                 .replica = options->replica,
                                 .stop_fd = r->stop_fd,
                                 .connect_timeout_ms = options->connect_timeout_ms,
                                 .statement_timeout_ms = options->statement_timeout_ms};
-    r->feed.pg = (struct pg){.options = &r->pg, .purpose = "feed"};
+    r->feed.pg = (struct pg){.options = &r->pg, .purpose = "feed", .brief = true};
+    struct duty_options duty = {.pg = &r->pg,
+                                .metrics = &r->metrics,
+                                .reconnect_max_ms = options->reconnect_max_ms,
+                                .from_per_second = options->duty_from_per_second,
+                                .heartbeat_ms = options->heartbeat_ms};
+    if (!duty_new(&r->duty, &duty, e)) {
+        refresher_free(&r);
+        return false;
+    }
     *out = r;
     return true;
 }
 
 bool refresher_start(struct refresher *r, struct error *e)
 {
-    if (!start_pool(r, e)) {
+    if (!start_pool(r, e) || !duty_start(r->duty, e)) {
         return false;
     }
     int failed = pthread_create(&r->thread, NULL, refresher_main, r);
@@ -217,6 +238,8 @@ void refresher_free(struct refresher **refresher)
         pthread_join(r->thread, NULL);
     }
     fetch_pool_free(&r->pool);
+    duty_free(&r->duty);
+    audit_fini(&r->audit);
     feed_fini(&r->feed);
     close(r->stop_fd);
     free(r);

@@ -18,13 +18,19 @@ struct refresher_options {
     int64_t slice;            /* products read in one transaction while loading */
     int64_t change_set_limit; /* changes in one log read beyond which all is loaded again */
     int64_t log_retention_s;
-    int64_t document_max; /* bytes */
+    int64_t audit_cycle_s;        /* how long a whole audit may take; 0: none */
+    int64_t document_max;         /* bytes */
+    int64_t duty_from_per_second; /* notifications heard, from which on it offers to notify for all writers; 0: never */
+    int64_t heartbeat_ms;         /* of silence, after which it notifies; 0: never */
 };
 
 struct refresh_metrics {
     metric log_reads, log_read_failures, changes, everything, notifications, reconnects, eras;
     metric published, again, old, absent, no_memory, fetches, fetch_failures, slices, loads, read_throughs, pruned;
     metric backlog, connected, connections, era, loading, loaded_up_to;
+    metric duty_on, duty_silent, duty_terms, duty_notifications, heartbeats, deaf;
+    metric audit_checked, audit_inconsistent, audit_repaired, audit_ranges, audit_cycles, audit_alarms;
+    metric audit_cycle_seconds, audit_cycle_ended; /* the last one's: how long it took; seconds since 1970 */
 };
 
 MUST_CHECK bool refresher_new(struct refresher **out, const struct refresher_options *options, struct cache *cache,

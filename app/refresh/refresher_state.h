@@ -1,7 +1,9 @@
 /* What the files of the refresher share. Nobody else includes it. */
 #pragma once
+#include "refresh/audit.h"
 #include "refresh/change_feed.h"
 #include "refresh/change_set.h"
+#include "refresh/duty.h"
 #include "refresh/fetch.h"
 #include "refresh/refresher.h"
 
@@ -11,6 +13,8 @@ enum {
     RECLAIM_MS = 100,
     ABSENT_MS = 10000,    /* how long "no such product" is remembered */
     RECENT_US = 10000000, /* what was published so recently is read again after the feed was lost */
+    LOST_US = 30000000, /* … after an era ended: more than lies between two ticks, so that what a Postgres has lost is
+                         * either as recent, or a tick is lost with it */
     PRUNE_MS = 10000,
     IDS_FETCHES_MAX = 2, /* at once: more would only make each wait for the others */
 };
@@ -21,12 +25,14 @@ struct refresher {
     struct cache *cache;
     struct demand *demand;
     struct fetch_pool *pool;
+    struct duty *duty;
     int stop_fd;
     pthread_t thread;
     bool started;
 
     /* shared: read by the operations port */
     struct refresh_metrics metrics;
+    metric losses; /* of connections */
 
     /* owned by the thread: the feed */
     struct pg_options pg;
@@ -35,11 +41,13 @@ struct refresher {
     uint32_t era_index;
     uint64_t life; /* counts feed connections */
     int64_t next_read_us, retry_us, announced_us;
+    bool applied_late; /* there was no memory for what was read */
+    int64_t recent_us; /* RECENT_US or LOST_US */
     uint64_t random;
 
     /* owned by the thread: what is to be fetched */
     struct change_set set;
-    size_t ids_fetches; /* under way */
+    size_t ids_fetches, ids_fetching; /* under way: fetches, products in them */
     int64_t fetch_retry_us;
 
     /* owned by the thread: loading everything, slice by slice */
@@ -47,11 +55,16 @@ struct refresher {
         bool running, slice_under_way, again;
         bool lacks; /* something could not be published or listed since it began: it is done once more */
         int64_t after;
-        int64_t started_us;
+        int64_t started_us, ended_us;
     } load;
+    struct audit audit;
     int64_t next_reclaim_us, next_prune_us, next_forget_us;
     bool prune_under_way;
 };
+
+/* refresher.c: all that can be done now. The thread repeats it whenever something came or is due; never waits for
+ * more than the feed's own answers. */
+void refresher_step(struct refresher *r);
 
 /* settle.c: what becomes of a slot */
 /* Sees to it that the product will be fetched, at least so urgently; a fetch that is under way looks again when it is
@@ -62,6 +75,10 @@ enum urgency refresher_urgency(struct slot *slot);
 int64_t refresher_jitter(struct refresher *r, int64_t upto);
 /* Takes entries in ascending order of id, any number, and decides for each slot what comes next. */
 void refresher_publish(struct refresher *r, struct entry **entries, size_t count);
+/* A fetch of the feed's present life; NULL: no memory. */
+struct fetch *refresher_fetch(const struct refresher *r, enum fetch_kind kind);
+/* The ids that the cache lists with after < id ≤ up_to, malloc'ed; NULL: no memory. */
+int64_t *refresher_listed(const struct refresher *r, int64_t after, int64_t up_to, size_t *count);
 void refresher_fetch_failed(struct refresher *r, const struct fetch *f);
 /* Whether a fetch that is back may be published: it worked, and the feed has not been lost since. */
 bool refresher_is_current(const struct refresher *r, const struct fetch *f);

@@ -1,5 +1,7 @@
 #include "refresh/rows.h"
 
+#include "refresh/digest.h"
+
 #include <endian.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -9,7 +11,7 @@ void rows_clear(struct rows *r)
 {
     arena_clear(&r->arena);
     for (int kind = 0; kind < ROW_KINDS; kind++) {
-        r->list[kind].count = 0;
+        r->list[kind].count = r->digests[kind].count = 0;
     }
     snapshot_fini(&r->snapshot);
     r->has_snapshot = false;
@@ -21,6 +23,7 @@ void rows_fini(struct rows *r)
     arena_fini(&r->arena);
     for (int kind = 0; kind < ROW_KINDS; kind++) {
         free(r->list[kind].items);
+        free(r->digests[kind].items);
     }
     *r = (struct rows){0};
 }
@@ -100,6 +103,27 @@ static bool add_kind(struct rows *r, int64_t kind, const int64_t id[3], const st
     }
 }
 
+struct product_digest {
+    int64_t product;
+    uint64_t digest;
+};
+
+/* Adds the row to its product's digest: the last one of the kind, or a new one. false: no memory. */
+static bool add_digest(struct rows *r, enum row_kind kind, const int64_t id[3], const struct field text[5])
+{
+    struct row_list *list = &r->digests[kind];
+    struct product_digest *last = list->count ? (struct product_digest *)list->items + list->count - 1 : NULL;
+    if (!last || last->product != id[0]) {
+        last = list_add(list, sizeof *last);
+        if (!last) {
+            return false;
+        }
+        *last = (struct product_digest){.product = id[0]};
+    }
+    last->digest ^= digest_row(kind, id, text);
+    return true;
+}
+
 static bool no_memory(struct error *e)
 {
     return error_set(e, ERROR_SYSTEM, "no memory for the rows of a fetch");
@@ -124,7 +148,32 @@ bool rows_add(struct rows *r, const struct field f[ROW_COLUMNS], struct error *e
             return no_memory(e);
         }
     }
-    return add_kind(r, kind, id, text) || no_memory(e);
+    return (add_kind(r, kind, id, text) && add_digest(r, (enum row_kind)kind, id, &f[4])) || no_memory(e);
+}
+
+static uint64_t digest_in(const struct row_list *list, int64_t product)
+{
+    const struct product_digest *digests = list->items;
+    size_t low = 0;
+    size_t high = list->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (digests[middle].product < product) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low < list->count && digests[low].product == product ? digests[low].digest : 0;
+}
+
+uint64_t rows_digest(const struct rows *r, int64_t product_id)
+{
+    uint64_t digest = 0;
+    for (int kind = ROW_PRODUCT; kind < ROW_KINDS; kind++) {
+        digest ^= digest_in(&r->digests[kind], product_id);
+    }
+    return digest;
 }
 
 bool rows_split_copy(const char *bytes, size_t len, struct field fields[ROW_COLUMNS], bool *end, struct error *e)

@@ -29,7 +29,8 @@ struct rows {
     struct row_list list[ROW_KINDS];
     struct snapshot snapshot; /* from the ROW_SNAPSHOT row */
     bool has_snapshot;
-    size_t orphans; /* rows that the last join left out */
+    struct row_list digests[ROW_KINDS]; /* one for each product with rows of the kind, in the order they came in */
+    size_t orphans;                     /* rows that the last join left out */
 };
 
 void rows_clear(struct rows *r);
@@ -40,6 +41,10 @@ MUST_CHECK bool rows_add(struct rows *r, const struct field fields[ROW_COLUMNS],
 /* Splits a row of COPY's binary format (after the file header); `end` is set for the trailer. */
 MUST_CHECK bool rows_split_copy(const char *bytes, size_t len, struct field fields[ROW_COLUMNS], bool *end,
                                 struct error *e);
+
+/* The digest (refresh/digest.h) of all rows that carry this product's id. They must have come in the order that
+ * rows_join needs. */
+uint64_t rows_digest(const struct rows *r, int64_t product_id);
 
 /* The products, by id, with their parts joined on; valid until rows_clear. Rows must have come ordered by (product id,
  * style id, id) within each kind. Parts whose product or style is not there (somebody wrote past the foreign keys) are

@@ -5,6 +5,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 
+#include <stdlib.h>
+
 int64_t refresher_jitter(struct refresher *r, int64_t upto)
 {
     r->random = r->random * UINT64_C(6364136223846793005) + 1442695040888963407u;
@@ -72,7 +74,9 @@ static void publish_some(struct refresher *r, struct entry **entries, size_t cou
         struct slot *slot = cache_slot(r->cache, ids[i], false);
         count_result(r, exists[i], results[i]);
         r->load.lacks |= results[i] == PUBLISH_NO_MEMORY;
-        if (slot) {
+        if (slot && results[i] == PUBLISH_NO_MEMORY) {
+            refresher_want(r, slot, refresher_urgency(slot)); /* also if it is shown: perhaps it is not listed */
+        } else if (slot) {
             settle(r, slot);
         }
     }
@@ -84,6 +88,27 @@ void refresher_publish(struct refresher *r, struct entry **entries, size_t count
         publish_some(r, entries + at, count - at < PUBLISH_MAX ? count - at : PUBLISH_MAX);
     }
     demand_announce(r->demand);
+}
+
+struct fetch *refresher_fetch(const struct refresher *r, enum fetch_kind kind)
+{
+    struct fetch *f = fetch_new(kind);
+    if (f) {
+        f->life = r->life;
+        f->era = r->era;
+        f->era_index = r->era_index;
+    }
+    return f;
+}
+
+int64_t *refresher_listed(const struct refresher *r, int64_t after, int64_t up_to, size_t *count)
+{
+    const struct id_root *ids = cache_ids_own(r->cache);
+    size_t first = id_index_rank(ids, after);
+    size_t end = id_index_rank(ids, up_to);
+    int64_t *listed = malloc((end - first + 1) * sizeof *listed);
+    *count = listed ? id_index_copy(ids, first, listed, end - first) : 0;
+    return listed;
 }
 
 bool refresher_is_current(const struct refresher *r, const struct fetch *f)

@@ -7,6 +7,7 @@
 void supply_take_done(struct refresher *r, struct fetch *f)
 {
     r->ids_fetches--;
+    r->ids_fetching -= f->count;
     for (size_t i = 0; i < f->count; i++) {
         cache_slot(r->cache, f->ids[i], false)->fetching = false; /* a slot is not forgotten meanwhile */
     }
@@ -27,22 +28,25 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* What is shown soonest comes in small fetches: a product waits for all of its fetch, and a long fetch lets the next
+ * one grow. Many changes at once are done soonest in large ones. */
+enum { SOON_MAX = 32, MANY = 1024 };
+
 static bool submit_ids(struct refresher *r)
 {
-    struct fetch *f = fetch_new(FETCH_IDS);
+    size_t most = change_set_backlog(&r->set) < MANY ? SOON_MAX : FETCH_IDS_MAX;
+    struct fetch *f = refresher_fetch(r, FETCH_IDS);
     if (!f) {
         return false;
     }
-    f->life = r->life;
-    f->era = r->era;
-    f->era_index = r->era_index;
-    for (struct slot *slot; f->count < FETCH_IDS_MAX && (slot = change_set_take(&r->set));) {
+    for (struct slot *slot; f->count < most && (slot = change_set_take(&r->set));) {
         slot->fetching = true;
         f->ids[f->count++] = slot->id;
     }
     qsort(f->ids, f->count, sizeof *f->ids, by_value);
     metric_add(&r->metrics.fetches, 1);
     r->ids_fetches++;
+    r->ids_fetching += f->count;
     fetch_submit(r->pool, &f);
     return true;
 }

@@ -1,0 +1,4 @@
+-- Revert atelier:ticks from pg
+BEGIN;
+DROP INDEX feed.ticks_at;
+COMMIT;
