@@ -39,6 +39,7 @@ struct answer {
     bool versioned; /* carries Catalogue-Version */
     stamp newest;   /* of what is applied and the entries used: `version` is its */
     uint64_t era, version;
+    bool overtaken; /* an entry was of a later era than what is applied: `era` is not its */
     bool marked, unproven;
     int64_t stale_s; /* for how long, at least */
 };

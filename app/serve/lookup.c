@@ -31,9 +31,18 @@ static void problem(struct answer *a, enum problem p, const char *format, ...)
 static void note_version(struct answer *a, const struct entry *e)
 {
     if (e->stamp > a->newest) {
+        a->overtaken |= stamp_era_index(e->stamp) > stamp_era_index(a->newest);
         a->newest = e->stamp;
         a->version = stamp_version(e->stamp);
     }
+}
+
+/* What Postgres has told lately: a crash may have handed out transaction numbers again, and then the number that a
+ * writer was told is also that of an older transaction, which the snapshot of the life before sees. */
+static bool is_met(const struct exchange *x, const struct answer *a, const struct applied *applied)
+{
+    return at_least_met(&x->at_least, a->era, a->version, &applied->snapshot) &&
+           !(a->unproven && x->at_least.kind == AT_LEAST_XID);
 }
 
 /* Starts the answer with what is applied; false: the answer is that it is not as fresh as asked for (or to wait). */
@@ -42,7 +51,7 @@ static bool check_freshness(struct exchange *x, bool last, struct answer *a)
     const struct service *s = x->worker->service;
     const struct applied *applied = cache_applied(x->worker->guard);
     int64_t proved_us = cache_proved_us(s->cache);
-    int64_t age_us = clock_coarse_us() - proved_us;
+    int64_t age_us = clock_coarse_us() + CLOCK_COARSE_LAG_US - proved_us;
     a->unproven = age_us > s->options->unproven_after_ms * 1000;
     a->stale_s = age_us / 1000000;
     if (!applied) {
@@ -53,7 +62,7 @@ static bool check_freshness(struct exchange *x, bool last, struct answer *a)
     a->era = applied->era;
     a->newest = applied->stamp;
     a->version = stamp_version(applied->stamp);
-    if (at_least_met(&x->at_least, a->era, a->version, &applied->snapshot)) {
+    if (is_met(x, a, applied)) {
         return true;
     }
     if (last) {
@@ -387,14 +396,24 @@ static void look_up(struct exchange *x, bool last, struct answer *a)
     }
 }
 
-void exchange_look_up(struct exchange *x, bool last, struct answer *a)
+static void look_up_once(struct exchange *x, bool last, struct answer *a)
 {
     a->kind = ANSWER_BODY;
     a->body = a->link = (h2o_iovec_t){0};
-    a->versioned = a->marked = a->not_modified = false;
+    a->versioned = a->marked = a->not_modified = a->overtaken = false;
     guard_enter(x->worker->guard);
     if (check_freshness(x, last, a)) {
         look_up(x, last, a);
     }
     guard_leave(x->worker->guard);
+}
+
+/* An era is applied before its entries are published: who meets one of a later era reads what is applied again. */
+void exchange_look_up(struct exchange *x, bool last, struct answer *a)
+{
+    look_up_once(x, last, a);
+    if (a->overtaken) {
+        look_up_once(x, last, a);
+        a->versioned &= !a->overtaken;
+    }
 }

@@ -44,13 +44,13 @@ static void add_ids(struct exchange *x)
     h2o_req_t *req = x->req;
     h2o_iovec_t id = x->request_id;
     h2o_iovec_t trace = x->traceparent;
+    char *made = h2o_mem_alloc_pool(&req->pool, REQUEST_ID_LENGTH + TRACEPARENT_LENGTH);
     if (!id.base) {
-        char *made = h2o_mem_alloc_pool(&req->pool, REQUEST_ID_LENGTH);
         request_id_make(made, worker_random(x->worker), worker_random(x->worker));
         id = h2o_iovec_init(made, REQUEST_ID_LENGTH);
     }
     if (!trace.base) {
-        char *made = h2o_mem_alloc_pool(&req->pool, TRACEPARENT_LENGTH);
+        made += REQUEST_ID_LENGTH;
         traceparent_make(made, worker_random(x->worker), worker_random(x->worker), worker_random(x->worker));
         trace = h2o_iovec_init(made, TRACEPARENT_LENGTH);
     }
@@ -82,9 +82,6 @@ static void add_version(struct exchange *x, const struct answer *a)
 /* RFC 9211; only when something is out of the ordinary. */
 static void add_cache_status(struct exchange *x, const struct answer *a)
 {
-    if (!a->marked && !a->unproven) {
-        return;
-    }
     char text[64];
     int64_t stale_s = a->stale_s > 0 ? a->stale_s : 1;
     int len = snprintf(text, sizeof text, "atelier; hit; ttl=-%" PRId64 "; detail=%s", stale_s,
@@ -97,7 +94,9 @@ static void add_freshness(struct exchange *x, const struct answer *a)
 {
     if (a->versioned) {
         add_version(x, a);
-        add_cache_status(x, a);
+        if (a->marked || a->unproven) {
+            add_cache_status(x, a);
+        }
     }
 }
 

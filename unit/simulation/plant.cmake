@@ -1,0 +1,13 @@
+# cmake -DFROM=… -DTO=… -DOLD=… -DNEW=… -P plant.cmake: copies a source with a fault, which must fit in exactly one place.
+file(READ ${FROM} text)
+string(REPLACE "${OLD}" "${NEW}" planted "${text}")
+string(LENGTH "${text}" length)
+string(LENGTH "${planted}" planted_length)
+string(LENGTH "${OLD}" old_length)
+string(LENGTH "${NEW}" new_length)
+math(EXPR differs "${planted_length} - ${length} - ${new_length} + ${old_length}")
+string(FIND "${text}" "${OLD}" at)
+if(at EQUAL -1 OR NOT differs EQUAL 0)
+  message(FATAL_ERROR "${FROM} must have this text exactly once, to plant a fault there (faults.cmake): ${OLD}")
+endif()
+file(WRITE ${TO} "${planted}")
