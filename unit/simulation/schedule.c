@@ -18,7 +18,7 @@ static bool pass_some(void)
 
 static bool pass_much(void)
 {
-    world_pass((int64_t)random_below(15000000));
+    world_pass((int64_t)random_below(45000000));
     say("time has passed");
     return true;
 }

@@ -20,7 +20,7 @@ static const struct option_row rows[] = {
      "Fail if anything that the schedules are for happened less often"},
     {"verbose", OPTION_FLAG, offsetof(__typeof__(options), verbose), NULL, 0, 0, NULL, "Print each step"},
     {"gaps", OPTION_FLAG, offsetof(__typeof__(options), gaps), NULL, 0, 0, NULL,
-     "Also do what ARCHITECTURE.md names as a known gap"},
+     "Also do what is known not to be covered"},
     {"planted", OPTION_FLAG, offsetof(__typeof__(options), planted), NULL, 0, 0, NULL,
      "A fault is planted: succeed only if it is found"},
 };

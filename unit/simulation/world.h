@@ -57,7 +57,7 @@ enum { CHANGE_SET_MAX = 12 };
 struct world {
     uint64_t seed, random;
     bool verbose;
-    bool gaps;    /* also what ARCHITECTURE.md says is not covered */
+    bool gaps;    /* also what is known not to be covered */
     bool planted; /* a fault is: finding it is success */
     int64_t now_us;
     struct model model;
