@@ -180,7 +180,7 @@ def test_after_a_fault_every_replica_is_exact_again(load, fault):
     load.check_exact(FAULTS[fault](load))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.limit(200)
 @pytest.mark.parametrize("fault", [hold, refuse])
 def test_after_a_minute_without_postgres_every_replica_is_exact_again(load, fault):
@@ -223,7 +223,7 @@ def test_a_replica_that_was_stopped_is_exact_again(load):
     stop_for(load, AWAY)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.limit(200)
 def test_a_replica_that_was_stopped_for_a_minute_is_exact_again(load):
     stop_for(load, LONG)

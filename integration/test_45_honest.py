@@ -244,7 +244,7 @@ def stop_in_the_middle_of_a_copy(postgres, replica):
 
 @pytest.mark.parametrize("seconds", [
     pytest.param(STOPPED, marks=pytest.mark.limit(90)),
-    pytest.param(LONG, marks=[pytest.mark.slow, pytest.mark.limit(200)])])
+    pytest.param(LONG, marks=[pytest.mark.long, pytest.mark.limit(200)])])
 def test_stopped_replicas_do_no_harm_to_postgres(own_stack, seconds):
     """One is stopped while it listens, one in the middle of a COPY; others write and notify as much as they like."""
     stack = own_stack(big, replicas=2, with_nginx=False, options=["--slice", 100_000])

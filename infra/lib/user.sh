@@ -22,7 +22,18 @@ words_as_user() {
     for name in PATH LC_ALL TERM CI PAGER "${!GIT_CONFIG_@}" "${!ATELIER_@}"; do
         [[ -z ${!name:-} ]] || WORDS+=("$name=${!name}")
     done
-    WORDS+=(setpriv --reuid="$user" --regid="$(id -g "$user")" --init-groups --inh-caps=-all --no-new-privs -- "$@")
+    WORDS+=(setpriv --reuid="$user" --regid="$(id -g "$user")" --init-groups --inh-caps=-all --no-new-privs)
+    if [[ -n ${KEEP_NET_ADMIN:-} ]] && has_net_admin; then
+        WORDS+=(--inh-caps=+net_admin --ambient-caps=+net_admin)
+    fi
+    WORDS+=(-- "$@")
+}
+
+# Whether this process may do what CAP_NET_ADMIN (12) allows; root in a container may not.
+has_net_admin() {
+    local effective
+    effective=$(sed -n 's/^CapEff:[[:space:]]*//p' /proc/self/status)
+    (((16#$effective >> 12) & 1))
 }
 
 # give_folder USER DIR: DIR exists and USER may write in it. Only what root owns changes hands.

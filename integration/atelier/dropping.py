@@ -24,6 +24,16 @@ def _deafen(transport_socket):
     transport_socket.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, bytes(program))
 
 
+def may_drop():
+    """Whether the kernel lets us."""
+    with socket.socket() as trial:
+        try:
+            _deafen(trial)
+        except PermissionError:
+            return False
+        return True
+
+
 class DroppingProxy(Proxy):
     """Unlike swallow(), drop() leaves the packets unacknowledged, as a cut cable or a forgetful firewall does."""
 
