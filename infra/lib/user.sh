@@ -22,9 +22,11 @@ words_as_user() {
     for name in PATH LC_ALL TERM CI PAGER "${!GIT_CONFIG_@}" "${!ATELIER_@}"; do
         [[ -z ${!name:-} ]] || WORDS+=("$name=${!name}")
     done
-    WORDS+=(setpriv --reuid="$user" --regid="$(id -g "$user")" --init-groups --inh-caps=-all --no-new-privs)
+    WORDS+=(setpriv --reuid="$user" --regid="$(id -g "$user")" --init-groups --no-new-privs)
     if [[ -n ${KEEP_NET_ADMIN:-} ]] && has_net_admin; then
-        WORDS+=(--inh-caps=+net_admin --ambient-caps=+net_admin)
+        WORDS+=(--inh-caps=-all,+net_admin --ambient-caps=-all,+net_admin)
+    else
+        WORDS+=(--inh-caps=-all)
     fi
     WORDS+=(-- "$@")
 }
