@@ -24,7 +24,7 @@ words_as_user() {
     done
     WORDS+=(setpriv --reuid="$user" --regid="$(id -g "$user")" --init-groups --no-new-privs)
     if [[ -n ${KEEP_NET_ADMIN:-} ]] && has_net_admin; then
-        WORDS+=(--inh-caps=-all,+net_admin --ambient-caps=-all,+net_admin)
+        WORDS+=('--inh-caps=-all,+net_admin' '--ambient-caps=-all,+net_admin')
     else
         WORDS+=(--inh-caps=-all)
     fi
