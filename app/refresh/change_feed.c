@@ -96,12 +96,14 @@ static bool ask(struct change_feed *feed, size_t limit, PGresult **result, struc
 {
     char from[24];
     char most[24];
+    char singly[24];
     const struct snapshot *last = &feed->last;
     bool again = feed->fresh && last->xmax != 0;
     struct text running = {0};
     struct text seen = {0};
     snprintf(from, sizeof from, "%" PRIu64, lower_bound(feed));
     snprintf(most, sizeof most, "%zu", limit + 1);
+    snprintf(singly, sizeof singly, "%d", feed->fresh ? 0 : SINGLY);
     text_str(&running, "{");
     running_text(last, &running);
     text_str(&running, "}");
@@ -116,10 +118,9 @@ static bool ask(struct change_feed *feed, size_t limit, PGresult **result, struc
     const char *const parameters[] = {from,
                                       running.at,
                                       most,
-                                      feed->fresh ? "0" : "4096",
+                                      singly,
                                       again && *feed->tick ? feed->tick : NULL,
                                       again && feed->era == feed->pg.era.number ? seen.at : NULL};
-    _Static_assert(SINGLY == 4096, "$4");
     bool ok = pg_execute(&feed->pg, "read", parameters, sizeof parameters / sizeof *parameters, false, result, e);
     text_fini(&running);
     text_fini(&seen);

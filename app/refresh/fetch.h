@@ -45,7 +45,6 @@ struct fetch {
 
     /* the answer: set by the fetcher */
     bool ok;
-    bool other_era; /* failed because Postgres is in another era than the feed that asked */
     struct error error;
     stamp stamp;
     struct entry *

@@ -231,7 +231,6 @@ static bool join_era(struct fetcher *t, struct fetch *f, struct error *e)
         }
         pg_close(&t->pg);
     }
-    f->other_era = true;
     return error_set(e, ERROR_POSTGRES, "Postgres (fetch) is in another era than the feed");
 }
 

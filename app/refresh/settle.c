@@ -123,9 +123,4 @@ void refresher_fetch_failed(struct refresher *r, const struct fetch *f)
     if (f->error.code != ERROR_STOPPED) {
         log_warn("fetch_failed", LOG_STR("error", f->error.text));
     }
-    if (f->other_era && f->era.number == r->era.number) {
-        /* Nothing ended the feed's connection, and yet its era is over: somebody has reset the statistics that eras are
-         * told by. Connecting again learns the new one. */
-        pg_close(&r->feed.pg);
-    }
 }

@@ -170,7 +170,6 @@ static bool join_era(size_t fetcher, struct fetch *f)
         }
         fetchers[fetcher].open = false;
     }
-    f->other_era = true;
     seen_count[SEEN_OTHER_ERA_UNCUT] += !connection_is_cut();
     return false;
 }
@@ -268,7 +267,7 @@ static void run(struct fetch *f)
     f->ok = false;
     size_t fetcher = f->kind == FETCH_IDS ? random_below(FETCHERS) : FETCHERS - 1;
     if (!join_era(fetcher, f) || (!world.calm && one_in(30))) {
-        say("a fetch of %s fails%s", name(f->kind), f->other_era ? ": another era" : "");
+        say("a fetch of %s fails", name(f->kind));
         fetchers[fetcher].open = false;
         error_set(&f->error, ERROR_POSTGRES, "a fetch failed");
         return;
