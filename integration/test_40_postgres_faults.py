@@ -4,7 +4,6 @@ import os
 import signal
 import threading
 import time
-from contextlib import contextmanager
 
 import psycopg
 import pytest
@@ -12,6 +11,7 @@ import pytest
 from atelier import catalogue
 from atelier.crash import ForgetfulCrash
 from atelier.http1 import Http1
+from atelier.process import stopped
 from atelier.promises import check_json, check_problem, version
 from atelier.waiting import wait_until
 from atelier.watching import Watch, expected_of, milliseconds
@@ -169,17 +169,6 @@ def wait_seen(replicas, xid):
         wait_until(f"{replica.name} has seen {xid}", lambda: version(replica.get("/products/11"))[1] >= xid, 5)
 
 
-@contextmanager
-def stopped(replicas):
-    for replica in replicas:
-        replica.send(signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for replica in replicas:
-            replica.send(signal.SIGCONT)
-
-
 def next_xid(connection):
     return int(connection.execute("SELECT pg_snapshot_xmax(pg_current_snapshot())::text").fetchone()[0])
 
@@ -207,7 +196,7 @@ def test_commits_under_reused_transaction_ids_are_shown(stack, kind):
             crash = ForgetfulCrash(stack.postgres)
             seen = crash.burn(BURNT)
             wait_seen(stack.replicas, seen)
-            with stopped(stack.replicas):
+            with stopped(*stack.replicas):
                 CRASHES[kind](crash)
                 owner = stack.postgres.connect("atelier_owner")
                 forgot = next_xid(owner) < seen - BURNT / 2

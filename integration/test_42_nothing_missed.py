@@ -6,10 +6,8 @@ Products are changed once here, and not again: a change that was missed stays mi
 import random
 import re
 import shutil
-import signal
 import threading
 import time
-from contextlib import contextmanager
 
 import pytest
 
@@ -18,7 +16,7 @@ from atelier.http1 import Http1
 from atelier.load import Load
 from atelier.metrics import Moves
 from atelier.postgres import BIN, USER, Postgres
-from atelier.process import run_checked
+from atelier.process import run_checked, stopped
 from atelier.promises import version
 from atelier.proxy import behind_proxies
 from atelier.stack import Stack
@@ -411,15 +409,6 @@ def test_a_replica_that_fell_off_the_log_s_end_loads_again_and_goes_on_answering
     assert own_moves.of("atelier_feed_everything_total") == 1
     assert moves.of("atelier_feed_everything_total") == 0, "the others were not so slow"
     writer.execute("DELETE FROM products WHERE id >= 30000 AND id < 40000")
-
-
-@contextmanager
-def stopped(replica):
-    replica.send(signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        replica.send(signal.SIGCONT)
 
 
 def prune_up_to(reader, xid):

@@ -1,10 +1,8 @@
 """A Postgres that came back with less than was read from it: restored, promoted, crashed, or told by its statistics to be
 another. What was never committed there is no longer shown, and until then every answer that shows it says so.
 """
-import signal
 import threading
 import time
-from contextlib import contextmanager
 
 import pytest
 
@@ -12,7 +10,7 @@ from atelier import catalogue
 from atelier.crash import ForgetfulCrash
 from atelier.http1 import Http1
 from atelier.postgres import BIN, USER
-from atelier.process import run_checked
+from atelier.process import run_checked, stopped
 from atelier.promises import version
 from atelier.proxy import behind_proxies
 from atelier.stamps import FRESH
@@ -99,17 +97,6 @@ def swap_data(postgres, other):
     other.rename(postgres.data)
 
 
-@contextmanager
-def stopped(replicas):
-    for replica in replicas:
-        replica.send(signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for replica in replicas:
-            replica.send(signal.SIGCONT)
-
-
 def overtake(postgres):
     """So many transactions that their number says nothing any more."""
     with postgres.connect("atelier_owner") as owner:
@@ -137,7 +124,7 @@ def test_a_restored_copy_of_the_files_is_noticed(pair):
         postgres.stop()
         judges.gone()
         swap_data(postgres, copy)
-        with stopped(pair.replicas):
+        with stopped(*pair.replicas):
             postgres.start()
             postgres.wait_up()
             overtake(postgres)

@@ -2,7 +2,6 @@
 to Postgres or to those who write meanwhile."""
 import signal
 import time
-from contextlib import contextmanager
 
 import pytest
 
@@ -10,6 +9,7 @@ from atelier import catalogue
 from atelier.http1 import Http1
 from atelier.metrics import Moves
 from atelier.postgres import USER
+from atelier.process import stopped
 from atelier.promises import check_problem
 from atelier.waiting import wait_until
 from atelier.watching import Watch, expected_of
@@ -30,17 +30,6 @@ def pair(module_stack):
 def owner(pair):
     with pair.postgres.connect("atelier_owner") as owner:
         yield owner
-
-
-@contextmanager
-def stopped(*replicas):
-    for replica in replicas:
-        replica.send(signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for replica in replicas:
-            replica.send(signal.SIGCONT)
 
 
 def status(replica):

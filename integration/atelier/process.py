@@ -4,6 +4,7 @@ import os
 import shlex
 import signal
 import subprocess
+from contextlib import contextmanager
 from pathlib import Path
 
 from .waiting import wait_until
@@ -113,3 +114,15 @@ def run_checked(argv, **how):
     if done.returncode != 0:
         raise RuntimeError(f"{shlex.join(map(str, argv))} failed with {done.returncode}:\n{done.stdout}{done.stderr}")
     return done
+
+
+@contextmanager
+def stopped(*processes):
+    """By SIGSTOP: they are there, and do nothing."""
+    for process in processes:
+        process.send(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.send(signal.SIGCONT)
