@@ -2,6 +2,7 @@
 import os
 import platform
 import re
+import shutil
 import subprocess
 import tempfile
 import time
@@ -14,6 +15,9 @@ BLOCK, BLOCKS = bytes(8192), 200
 
 
 def _output(command):
+    """Nothing, if there is no such program: git may be missing where the project came as an archive."""
+    if not shutil.which(command[0]):
+        return ""
     return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           text=True, timeout=20, check=False).stdout
 
