@@ -7,14 +7,14 @@ import json
 import os
 import random
 import shutil
-import signal
 import sys
 import tempfile
 from datetime import datetime, timezone
 from pathlib import Path
 
 import table
-from settings import DOCUMENTS, HERE, Refused, parse
+from settings import DOCUMENTS, HERE, parse
+from measuring import commit, machine, main, result_file
 
 SAMPLE = 50  # documents compared byte by byte, on each server and protocol
 
@@ -125,14 +125,14 @@ class Bench:
         return figures(round, protocol, server.name, done, spent)
 
     def result(self):
-        from machine import commit, machine, versions
+        from machine import versions
         from summary import summarize
         settings, documents = self.settings, self.documents
         setup = {"products": documents.count, "document": settings.document,
                  "document_bytes": documents.bytes // documents.count, "seed": settings.seed, "rounds": settings.rounds,
                  "seconds": settings.seconds, "server_core": settings.cores[0], "generator_core": settings.cores[1]}
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        return {"date": now, "commit": commit(), "machine": machine(), "versions": versions(), "setup": setup,
+        return {"date": now, "commit": commit("infra/bench.d"), "machine": machine(), "versions": versions(), "setup": setup,
                 "summary": summarize(self.runs), "runs": self.runs}
 
 
@@ -152,40 +152,12 @@ def bench(settings):
         return run.result()
 
 
-def write(result, output):
-    if not output:
-        results = HERE / "results"
-        results.mkdir(exist_ok=True)
-        output = results / f"{result['date'][:19].replace(':', '')}-{result['commit'].rstrip('+')}.json"
+def work(settings):
+    result = bench(settings)
+    output = settings.output or result_file(HERE, result["date"], result["commit"])
     output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    return output
-
-
-def interrupted(*_):
-    raise KeyboardInterrupt
-
-
-def main(words):
-    check_only = "--check" in words
-    try:
-        settings = parse([word for word in words if word != "--check"])
-        if check_only:
-            return 0
-        signal.signal(signal.SIGTERM, interrupted)
-        result = bench(settings)
-        output = write(result, settings.output)
-    except Refused as problem:
-        print(f"infra/bench: {problem}; infra/bench --help lists the options", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("infra/bench: interrupted; everything that it had started is stopped", file=sys.stderr)
-        return 130
-    except (RuntimeError, AssertionError, OSError) as problem:
-        print(f"infra/bench: {' '.join(str(problem).split())}", file=sys.stderr)
-        return 1
     say("\n" + table.text(result) + f"\n{output}")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main("infra/bench", sys.argv[1:], parse, work))

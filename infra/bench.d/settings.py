@@ -6,27 +6,12 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-sys.path.insert(0, str(ROOT / "integration"))  # the classes that drive real processes
+sys.path.insert(0, str(ROOT / "infra" / "lib"))
+
+from measuring import Parser, Refused, check_output, whole  # noqa: E402
 
 PROTOCOLS = ("http1", "h2c", "h2")
 DOCUMENTS = {"product": "", "styles": "/styles", "related": "/related"}
-
-
-class Refused(Exception):
-    """What came cannot be used; the text is one line that says why and what is accepted."""
-
-
-class Parser(argparse.ArgumentParser):
-    def error(self, message):
-        raise Refused(message)
-
-
-def whole(least, most):
-    def parse(text):
-        if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
-            raise argparse.ArgumentTypeError(f"'{text}' came; a whole number from {least} to {most} is accepted")
-        return int(text)
-    return parse
 
 
 def protocols(text):
@@ -78,6 +63,5 @@ def parse(words):
     parser.add_argument("--output", type=Path)
     settings = parser.parse_args(words)
     settings.cores = settings.cores or first_cores()
-    if settings.output and not settings.output.resolve().parent.is_dir():
-        raise Refused(f"--output: there is no folder {settings.output.parent}")
+    check_output(settings.output)
     return settings

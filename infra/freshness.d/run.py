@@ -4,14 +4,14 @@ The words are infra/freshness's own; --check only says whether they are acceptab
 """
 import json
 import shutil
-import signal
 import sys
 import tempfile
 from datetime import datetime, timezone
 from pathlib import Path
 
 import table
-from settings import HERE, Refused, parse
+from settings import HERE, parse
+from measuring import commit, machine, main, result_file
 
 PITCH_MS, BOUND_MS = 0.25, 250  # of client.c
 
@@ -22,9 +22,10 @@ def say(text):
 
 def header(stack):
     """What is said of each part, since parts may come from several runs."""
-    from machine import commit, machine
-    return {"date": datetime.now(timezone.utc).isoformat(timespec="seconds"), "commit": commit(),
-            "machine": machine(stack.folder), "postgres": stack.settings()}
+    from machine import disk
+    return {"date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            "commit": commit("migrations", "infra/freshness.d/*.[ch]"),
+            "machine": machine() | disk(stack.folder), "postgres": stack.settings()}
 
 
 def measure_bound(stack, settings, folder):
@@ -89,10 +90,8 @@ def add_earlier(result, settings):
 def write(result, output):
     from picture import svg
     if not output:
-        results = HERE / "results"
-        results.mkdir(exist_ok=True)
         newest = max((part for part in result.values() if "date" in part), key=lambda part: part["date"])
-        output = results / f"{newest['date'][:19].replace(':', '')}-{newest['commit'].rstrip('+')}.json"
+        output = result_file(HERE, newest["date"], newest["commit"])
     output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     if "bound" in result:
         output.with_suffix(".svg").write_text(svg(result), encoding="utf-8")
@@ -108,35 +107,14 @@ def verdict(result):
     return ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in wrong.items())
 
 
-def interrupted(*_):
-    raise KeyboardInterrupt
-
-
-def main(words):
-    check_only = "--check" in words
-    try:
-        settings = parse([word for word in words if word != "--check"])
-        if check_only:
-            return 0
-        signal.signal(signal.SIGTERM, interrupted)
-        add_earlier({}, settings)  # what cannot be read is said before minutes are spent
-        result = add_earlier(measure(settings), settings)
-        output = write(result, settings.output)
-    except Refused as problem:
-        print(f"infra/freshness: {problem}; infra/freshness --help lists the options", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("infra/freshness: interrupted; everything that it had started is stopped", file=sys.stderr)
-        return 130
-    except (RuntimeError, AssertionError, OSError) as problem:
-        print(f"infra/freshness: {' '.join(str(problem).split())}", file=sys.stderr)
-        return 1
+def work(settings):
+    add_earlier({}, settings)  # what cannot be read is said before minutes are spent
+    result = add_earlier(measure(settings), settings)
+    output = write(result, settings.output)
     say(f"\n{table.markdown(result)}\n{output}")
-    if wrong := verdict(result):
-        print(f"infra/freshness: {wrong}: the bound does not hold", file=sys.stderr)
-        return 1
-    return 0
+    wrong = verdict(result)
+    return wrong and f"{wrong}: the bound does not hold"
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main("infra/freshness", sys.argv[1:], parse, work))

@@ -7,26 +7,11 @@ from cores import APART, CORES
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-sys.path.insert(0, str(ROOT / "integration"))  # the classes that drive real processes
+sys.path.insert(0, str(ROOT / "infra" / "lib"))
+
+from measuring import Parser, Refused, check_output, whole  # noqa: E402
 
 PARTS = ("bound", "writers")  # "" for --parts: none, only --add and --soak
-
-
-class Refused(Exception):
-    """What came cannot be used; the text is one line that says why and what is accepted."""
-
-
-class Parser(argparse.ArgumentParser):
-    def error(self, message):
-        raise Refused(message)
-
-
-def whole(least, most):
-    def parse(text):
-        if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
-            raise argparse.ArgumentTypeError(f"'{text}' came; a whole number from {least} to {most} is accepted")
-        return int(text)
-    return parse
 
 
 def parts(text):
@@ -64,8 +49,7 @@ def parse(words):
     for name, file in (("--soak", settings.soak), ("--add", settings.add)):
         if file and not file.is_file():
             raise Refused(f"{name}: there is no file {file}")
-    if settings.output and not settings.output.resolve().parent.is_dir():
-        raise Refused(f"--output: there is no folder {settings.output.parent}")
+    check_output(settings.output)
     if not (settings.parts or settings.add or settings.soak):
         raise Refused("--parts '' without --add and --soak: nothing is left to do")
     return settings
