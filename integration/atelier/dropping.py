@@ -4,6 +4,7 @@ import socket
 
 from .proxy import TO_CLIENT, Proxy
 
+NO_DROPS = "to drop packets takes CAP_NET_ADMIN, which infra/test keeps if root starts it"
 _SO_ATTACH_FILTER, _SO_DETACH_FILTER = 26, 27
 
 

@@ -4,6 +4,7 @@ import re
 from .build import ROOT
 from .postgres import BIN
 from .process import Process
+from .waiting import wait_until
 
 SOURCE = ROOT / "app" / "refresh" / "duty_sql.h"
 
@@ -101,3 +102,24 @@ def by_running(on_duty):
     """The naive way: until all have ended that a snapshot names as running when writers may speak again."""
     running = on_duty.snapshot().running
     return lambda snapshot: not running & snapshot.running
+
+
+# ── as replicas say it ──
+
+def duty(replica):
+    return replica.operation("/status").json()["feed"]["duty"]
+
+
+def on_duty(replicas):
+    """The one on duty, once all agree; else None."""
+    said = {replica: duty(replica) for replica in replicas}
+    here = [replica for replica, where in said.items() if where == "here"]
+    return here[0] if sorted(said.values()) == ["elsewhere"] * (len(replicas) - 1) + ["here"] else None
+
+
+def wait_on_duty(replicas, limit=15):
+    return wait_until("one replica is on duty, and the others know", lambda: on_duty(replicas), limit)
+
+
+def wait_off_duty(replicas, limit=30):
+    wait_until("nobody is on duty", lambda: all(duty(replica) == "nobody" for replica in replicas), limit)

@@ -206,23 +206,28 @@ class Proxy:
 
 
 @contextmanager
-def behind_proxies(replicas, postgres, **how):
-    """Restarts the replicas so that each speaks to Postgres through a proxy of its own, made with `how`; yields the
-    proxies. Afterwards the replicas run as before."""
+def behind(proxy, replica, postgres, *options):
+    """The replica speaks to Postgres through the proxy, with these options besides. Afterwards it runs as before."""
+    before = replica.argv
     reader = f"host=127.0.0.1 user=atelier_reader dbname=atelier password={postgres.passwords['atelier_reader']}"
+    _restart(replica, [*before, "--postgres", f"{reader} port={proxy.port} sslmode=disable", *map(str, options)])
+    try:
+        yield replica
+    finally:
+        _restart(replica, before)
+
+
+@contextmanager
+def behind_proxies(replicas, postgres, **how):
+    """Each replica behind a proxy of its own, made with `how`; yields the proxies."""
     with ExitStack() as ending:
         proxies = [ending.enter_context(Proxy(postgres.port, **how)) for _ in replicas]
         for replica, proxy in zip(replicas, proxies):
-            _restart(replica, [*replica.argv, "--postgres", f"{reader} port={proxy.port} sslmode=disable"])
-            ending.callback(_restart, replica, replica.argv[:-2])
-        for replica in replicas:
-            replica.wait_ready()
+            ending.enter_context(behind(proxy, replica, postgres))
         yield proxies
-    for replica in replicas:
-        replica.wait_ready()
 
 
 def _restart(replica, argv):
     replica.stop()
     replica.argv = argv
-    replica.start()
+    replica.start_ready()

@@ -5,6 +5,8 @@ from . import catalogue
 from .http1 import Http1
 from .waiting import wait_until
 
+BOUND = 0.25  # seconds in which a change is shown whatever happens to notifications
+
 
 class Watch:
     """Kept connections to some replicas' clear ports."""
@@ -56,3 +58,32 @@ def expected_of(connection, *ids):
 
 def milliseconds(seconds):
     return ", ".join(f"{name} {value * 1000:.1f} ms" for name, value in seconds.items())
+
+
+class Probes:
+    """Changes one product again and again; the longest time until all of some replicas showed it."""
+
+    def __init__(self, stack, replicas):
+        self.owner = stack.postgres.connect("atelier_owner")
+        self.watch = Watch(replicas)
+        self.worst = {}
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.owner.close()
+        self.watch.__exit__()
+
+    def probe(self, times=1, limit=BOUND):
+        for _ in range(times):
+            self.owner.execute("UPDATE products SET name = name || '.' WHERE id = 1")
+            committed = time.monotonic()
+            self.owner.execute("UPDATE products SET name = right(name, 40) WHERE id = 1 AND length(name) > 60")
+            expected = {"/products/1": expected_of(self.owner, 1)["/products/1"]}
+            for name, seconds in self.watch.seconds_until_shown(expected, limit, since=committed).items():
+                self.worst[name] = max(self.worst.get(name, 0), seconds)
+
+    def until(self, what, condition, limit, every=0.005):
+        """Probes until the condition holds."""
+        wait_until(what, lambda: self.probe() or condition(), limit, every)
