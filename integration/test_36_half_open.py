@@ -41,7 +41,7 @@ def test_a_feed_that_hears_nothing_is_noticed(three):
         def deaf():
             return replica.metrics().total("atelier_feed_deaf_total")
         probes.until("the deaf feed is noticed", lambda: deaf() >= 2, 20)
-        assert "does not hear" in replica.logged("feed_lost")[-1]["error"]
+        assert "does not hear" in replica.logged("feed_renewed")[-1]["why"]
 
 
 def test_without_heartbeats_nobody_notifies(own_stack):

@@ -104,12 +104,12 @@ static void feed_lost(struct refresher *r, const struct error *e)
     }
 }
 
-static void lose_feed(struct refresher *r, const char *why)
+/* One that works, but must be made anew: at once, and that says nothing of the other connections. */
+static void renew_feed(struct refresher *r, const char *why)
 {
-    struct error e;
-    error_set(&e, ERROR_POSTGRES, "Postgres (feed): %s", why);
+    log_info("feed_renewed", LOG_STR("why", why));
     pg_close(&r->feed.pg);
-    feed_lost(r, &e);
+    r->retry_us = clock_us();
 }
 
 static bool same_snapshot(const struct snapshot *a, const struct snapshot *b)
@@ -139,7 +139,7 @@ static void read_log(struct refresher *r)
     bool moved = reconnected || r->applied_late || !same_snapshot(&before, &c.snapshot);
     take_changes(r, &c, reconnected, moved);
     if (c.restarted) {
-        lose_feed(r, "its era is over");
+        renew_feed(r, "its era is over");
     }
     changes_fini(&c);
 }
@@ -198,7 +198,9 @@ void follow_feed(struct refresher *r)
     }
     int heard = feed_notifications(&r->feed);
     if (heard < 0) {
-        lose_feed(r, "the connection broke");
+        struct error e;
+        error_set(&e, ERROR_POSTGRES, "Postgres (feed): the connection broke");
+        feed_lost(r, &e);
         return;
     }
     metric_add(&r->metrics.notifications, (uint64_t)heard);
@@ -207,7 +209,7 @@ void follow_feed(struct refresher *r)
         duty_heard(r->duty, cache_was_complete(r->cache) ? (size_t)heard : 0);
     } else if (duty_feed_is_deaf(r->duty, clock_us())) {
         metric_add(&r->metrics.deaf, 1);
-        lose_feed(r, "it does not hear what is notified");
+        renew_feed(r, "it does not hear what is notified");
         return;
     }
     if ((heard > 0 && !duty_is_on(r->duty)) || clock_us() >= r->next_read_us) {
