@@ -139,10 +139,12 @@ static void drop_range(struct refresher *r)
     rest(r);
 }
 
-/* Whether the entries can be compared with what was read in this life of the feed in a snapshot of this stamp. */
+/* Whether the entries can be compared with what was read in this life of the feed in a snapshot of this stamp. What was
+ * read before everything was marked may name products that came and went without a slot of their own. */
 static bool is_comparable(const struct refresher *r, uint64_t life, stamp s)
 {
-    return life == r->life && stamp_era_index(s) == r->era_index && !r->load.running && cache_is_complete(r->cache);
+    return life == r->life && stamp_era_index(s) == r->era_index && s >= cache_floor(r->cache) && !r->load.running &&
+           cache_is_complete(r->cache);
 }
 
 static void judge_range(struct refresher *r)
