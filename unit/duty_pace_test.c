@@ -15,6 +15,14 @@ static void test_next_read(void **state)
         {"nobody is on duty", {.sent_us = NOW}, POLL, POLL},
         {"… whatever was heard", {.sent_us = NOW, .heard_us = NOW - 1, .found_us = NOW}, POLL, POLL},
         {"on duty, something found", {.sent_us = NOW, .found_us = NOW, .on_duty = true}, POLL, PACE_MIN_US},
+        {"on duty, and reads take long",
+         {.sent_us = NOW, .took_us = MS, .found_us = NOW, .on_duty = true},
+         POLL,
+         PACE_SHARE * MS},
+        {"… longer still",
+         {.sent_us = NOW, .took_us = 60 * MS, .found_us = NOW, .on_duty = true},
+         POLL,
+         PACE_MAX_US},
         {"on duty, nothing for 8 ms",
          {.sent_us = NOW, .found_us = NOW - 8 * MS, .on_duty = true, .silent = true},
          POLL,
@@ -44,6 +52,7 @@ static void test_never_later_than_polled(void **state)
     (void)state;
     for (int i = 0; i < 100000; i++) {
         struct pace p = {.sent_us = NOW,
+                         .took_us = (int64_t)(random_next(&random) % (10 * MS)),
                          .found_us = NOW - (int64_t)(random_next(&random) % (300 * MS)),
                          .heard_us = NOW + 5 * MS - (int64_t)(random_next(&random) % (300 * MS)),
                          .silent = random_next(&random) % 2,

@@ -21,7 +21,7 @@ static struct entry *make(struct entry_maker *m, const struct product *p)
 {
     struct entry *made = NULL;
     struct error e;
-    assert_true(entry_make(m, p, 42, &made, &e));
+    assert_true(entry_make(m, p, 42, NULL, &made, &e));
     return made;
 }
 
@@ -120,6 +120,47 @@ static void test_hashes_follow_the_bytes(void **state)
     entry_maker_free(&two);
 }
 
+enum { GZIP_MTIME = 4 }; /* a byte of gzip's header that is 0 here, and that no reader looks at */
+
+static bool has_trace(const struct entry *e, enum document_kind kind)
+{
+    return entry_bytes(e, kind, CODING_GZIP)[GZIP_MTIME];
+}
+
+/* What is as it was is copied, and nothing else is. */
+static void test_compressed_once(void **state)
+{
+    struct entry_maker *m = maker_new(1 << 20);
+    struct product changed = boots;
+    struct entry *made;
+    struct entry *absent;
+    struct error e;
+    (void)state;
+    changed.default_price.at = "140.01"; /* as long as the old one */
+    struct entry *before = make(m, &boots);
+    for (int kind = 0; kind < DOCUMENT_KINDS; kind++) {
+        before->bytes[before->document[kind].offset[CODING_GZIP] + GZIP_MTIME] = 1;
+    }
+    assert_true(entry_make(m, &changed, 43, before, &made, &e));
+    assert_false(has_trace(made, DOCUMENT_PRODUCT));
+    assert_true(has_trace(made, DOCUMENT_STYLES) && has_trace(made, DOCUMENT_RELATED));
+    entry_unpin(before); /* nothing of it is pointed at */
+    struct entry *anew = make(m, &changed);
+    for (int kind = 0; kind < DOCUMENT_KINDS; kind++) {
+        struct text identity = {.at = (char *)(uintptr_t)entry_bytes(anew, kind, CODING_IDENTITY),
+                                .len = anew->document[kind].length[CODING_IDENTITY]};
+        check_document(made, kind, &identity);
+        assert_memory_equal(made->document[kind].hash, anew->document[kind].hash, HASH_HEX);
+    }
+    entry_unpin(made);
+    assert_true(entry_make_absent(11, 43, &absent, &e) && entry_make(m, &boots, 44, absent, &made, &e));
+    assert_false(has_trace(made, DOCUMENT_STYLES));
+    entry_unpin(absent);
+    entry_unpin(made);
+    entry_unpin(anew);
+    entry_maker_free(&m);
+}
+
 /* A feature is not on the card: lists keep their ETag when one changes. */
 static void test_card_hash(void **state)
 {
@@ -195,7 +236,7 @@ static void test_no_memory(void **state)
         struct entry_maker *m = maker_new(1 << 20); /* a new one: it keeps what it has allocated once */
         struct error e = {0};
         allocation_fail_at(n);
-        ok = entry_make(m, &boots, 42, &made, &e);
+        ok = entry_make(m, &boots, 42, NULL, &made, &e);
         assert_int_equal(ok, !allocation_was_refused());
         assert_true(ok || strstr(e.text, "product 11"));
         allocation_fail_at(0);
@@ -226,6 +267,7 @@ int main(void)
         cmocka_unit_test(test_documents),
         cmocka_unit_test(test_golden_hashes),
         cmocka_unit_test(test_hashes_follow_the_bytes),
+        cmocka_unit_test(test_compressed_once),
         cmocka_unit_test(test_card_hash),
         cmocka_unit_test(test_absent),
         cmocka_unit_test(test_too_large),

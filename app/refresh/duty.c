@@ -77,6 +77,7 @@ void duty_log_read(struct duty *d, const struct changes *c)
 {
     bool found = c->count > 0 || c->everything;
     d->pace.sent_us = c->sent_us;
+    d->pace.took_us = clock_us() - c->sent_us;
     d->pace.found_us = found ? c->sent_us : d->pace.found_us;
     d->pace.silent = c->silent;
     d->pace.on_duty = atomic_load(&d->on_duty);

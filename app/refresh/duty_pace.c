@@ -15,7 +15,8 @@ int64_t pace_next_read_us(const struct pace *p, int64_t poll_us)
     int64_t wait_us = poll_us;
     if (p->on_duty) {
         /* An eighth longer than nothing was found for: never late by much more than that. */
-        wait_us = smaller(PACE_MIN_US + (p->sent_us - p->found_us) / 8, PACE_MAX_US);
+        wait_us = larger(PACE_MIN_US + (p->sent_us - p->found_us) / 8, PACE_SHARE * p->took_us);
+        wait_us = smaller(wait_us, PACE_MAX_US);
     } else if (p->silent) {
         wait_us = larger(PACE_DISTRUST_US, p->heard_us + PACE_SILENCE_US - p->sent_us);
     }

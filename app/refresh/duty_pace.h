@@ -4,7 +4,8 @@
 #include <stdint.h>
 
 enum {
-    PACE_MIN_US = 1000,       /* between two reads of the one on duty, while it finds something */
+    PACE_MIN_US = 1000,       /* between two reads of the one on duty, while it finds something … */
+    PACE_SHARE = 4,           /* … and at least so many times what a read takes */
     PACE_MAX_US = 4000,       /* … and when it has not for a while */
     PACE_SILENCE_US = 100000, /* of the one on duty, after which the others do not rely on it: it says something
                                * every SIGN_US */
@@ -15,6 +16,7 @@ enum {
 /* All times are clock_us. */
 struct pace {
     int64_t sent_us;  /* the newest log read */
+    int64_t took_us;  /* … from then to its answer */
     int64_t found_us; /* the newest one that found something */
     int64_t heard_us; /* the newest notification */
     bool silent;      /* writers do not notify */

@@ -42,6 +42,11 @@ void fetch_free(struct fetch **fetch)
             entry_unpin(f->entries[i]);
         }
     }
+    for (size_t i = 0; i < f->count; i++) {
+        if (f->before[i]) {
+            entry_unpin(f->before[i]);
+        }
+    }
     free(f->entries);
     free(f->digests);
     free(f);

@@ -41,6 +41,7 @@ struct fetch {
     uint32_t era_index; /* for stamps */
     size_t count;       /* FETCH_IDS: how many, ascending, no repeats */
     int64_t ids[FETCH_IDS_MAX];
+    const struct entry *before[FETCH_IDS_MAX]; /* what is shown of them, pinned, fetch_free unpins; or NULL */
     int64_t after, slice, prune_seconds;
 
     /* the answer: set by the fetcher */

@@ -184,8 +184,9 @@ static bool make_entries(struct fetcher *t, struct fetch *f, struct error *e)
                 return false;
             }
         }
-        asked += asked < f->count && f->ids[asked] == products[i].id;
-        if (!entry_make(t->maker, &products[i], f->stamp, &made, e) || !add_entry(f, made)) {
+        bool known = asked < f->count && f->ids[asked] == products[i].id;
+        const struct entry *before = known ? f->before[asked++] : NULL;
+        if (!entry_make(t->maker, &products[i], f->stamp, before, &made, e) || !add_entry(f, made)) {
             return false;
         }
         made->digest = rows_digest(&t->rows, products[i].id);

@@ -122,6 +122,7 @@ static void read_log(struct refresher *r)
     struct changes c;
     struct error e = {0};
     bool reconnected = r->feed.fresh && r->feed.last.xmax != 0;
+    r->woken = false;
     struct snapshot before = {.xmin = r->feed.last.xmin, .xmax = r->feed.last.xmax, .running = r->feed.last.running};
     if (!feed_read(&r->feed, (size_t)r->options.change_set_limit, &c, &e)) {
         metric_add(&r->metrics.log_read_failures, 1);
@@ -212,7 +213,12 @@ void follow_feed(struct refresher *r)
         renew_feed(r, "it does not hear what is notified");
         return;
     }
-    if ((heard > 0 && !duty_is_on(r->duty)) || clock_us() >= r->next_read_us) {
+    r->woken |= heard > 0 && !duty_is_on(r->duty);
+    if ((r->woken && r->ids_fetches == 0) || clock_us() >= r->next_read_us) {
         read_log(r);
+    } else if (r->woken) {
+        /* What is found now would be fetched when the fetch under way is back. */
+        int64_t latest_us = cache_proved_us(r->cache) + WOKEN_US;
+        r->next_read_us = latest_us < r->next_read_us ? latest_us : r->next_read_us;
     }
 }

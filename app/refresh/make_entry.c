@@ -16,11 +16,15 @@ struct entry_maker {
     struct renderer *renderer;
     struct libdeflate_compressor *gzip;
     size_t document_max;
-    struct packed {
-        char *at; /* the compressed documents, grown as needed */
+    struct buffer {
+        char *at; /* a compressed document, grown as needed */
         size_t cap;
-        size_t len;
-    } gzipped[DOCUMENT_KINDS];
+    } buffers[DOCUMENT_KINDS];
+};
+
+struct bytes {
+    const char *at;
+    size_t len;
 };
 
 bool entry_maker_new(struct entry_maker **out, size_t document_max, struct error *e)
@@ -48,25 +52,40 @@ void entry_maker_free(struct entry_maker **maker)
     renderer_free(&m->renderer);
     libdeflate_free_compressor(m->gzip);
     for (int kind = 0; kind < DOCUMENT_KINDS; kind++) {
-        free(m->gzipped[kind].at);
+        free(m->buffers[kind].at);
     }
     free(m);
     *maker = NULL;
 }
 
-static bool compress(struct entry_maker *m, const struct text *document, struct packed *out)
+static bool compress(struct entry_maker *m, const struct text *document, struct buffer *buffer, struct bytes *out)
 {
     size_t need = libdeflate_gzip_compress_bound(m->gzip, document->len);
-    if (need > out->cap) {
-        char *grown = realloc(out->at, need);
+    if (need > buffer->cap) {
+        char *grown = realloc(buffer->at, need);
         if (!grown) {
             return false;
         }
-        out->at = grown;
-        out->cap = need;
+        buffer->at = grown;
+        buffer->cap = need;
     }
-    out->len = libdeflate_gzip_compress(m->gzip, document->at, document->len, out->at, out->cap);
+    *out = (struct bytes){
+        .at = buffer->at,
+        .len = libdeflate_gzip_compress(m->gzip, document->at, document->len, buffer->at, buffer->cap)};
     return out->len > 0;
+}
+
+/* Most changes leave two of three documents as they were, and compressing is the dearest part of making an entry. */
+static bool compressed_before(const struct entry *before, enum document_kind kind, const struct text *document,
+                              struct bytes *out)
+{
+    const struct document *d = before ? &before->document[kind] : NULL;
+    if (!d || d->length[CODING_IDENTITY] != document->len ||
+        memcmp(entry_bytes(before, kind, CODING_IDENTITY), document->at, document->len) != 0) {
+        return false;
+    }
+    *out = (struct bytes){.at = entry_bytes(before, kind, CODING_GZIP), .len = d->length[CODING_GZIP]};
+    return true;
 }
 
 static void to_hex(XXH128_hash_t hash, char out[HASH_HEX])
@@ -90,13 +109,13 @@ static void hash_card(struct entry *e, const struct text *product)
     to_hex(XXH3_128bits_digest(&state), e->card_hash);
 }
 
-static void pack(struct entry_maker *m, const struct rendered *rendered, struct entry *e)
+static void pack(const struct rendered *rendered, const struct bytes *gzipped, struct entry *e)
 {
     uint32_t at = 0;
     for (int kind = 0; kind < DOCUMENT_KINDS; kind++) {
         struct document *d = &e->document[kind];
         const struct text *identity = &rendered->document[kind];
-        const struct packed *gzip = &m->gzipped[kind];
+        const struct bytes *gzip = &gzipped[kind];
         d->offset[CODING_IDENTITY] = at;
         d->length[CODING_IDENTITY] = (uint32_t)identity->len;
         memcpy(e->bytes + at, identity->at, identity->len);
@@ -141,8 +160,10 @@ static bool is_too_large(const struct entry_maker *m, const struct product *p, c
     return false;
 }
 
-bool entry_make(struct entry_maker *m, const struct product *p, stamp s, struct entry **out, struct error *e)
+bool entry_make(struct entry_maker *m, const struct product *p, stamp s, const struct entry *before, struct entry **out,
+                struct error *e)
 {
+    struct bytes gzipped[DOCUMENT_KINDS];
     const struct rendered *rendered;
     if (!renderer_render(m->renderer, p, &rendered, e)) {
         return false;
@@ -153,17 +174,18 @@ bool entry_make(struct entry_maker *m, const struct product *p, stamp s, struct 
     size_t bytes = 0;
     for (int kind = 0; kind < DOCUMENT_KINDS; kind++) {
         const struct text *document = &rendered->document[kind];
-        if (!compress(m, document, &m->gzipped[kind])) {
+        if (!compressed_before(before, kind, document, &gzipped[kind]) &&
+            !compress(m, document, &m->buffers[kind], &gzipped[kind])) {
             return error_set(e, ERROR_SYSTEM, "product %" PRId64 ": no memory to compress it", p->id);
         }
-        bytes += document->len + m->gzipped[kind].len;
+        bytes += document->len + gzipped[kind].len;
     }
     struct entry *made = entry_new(p->id, true, bytes);
     if (!made) {
         return error_set(e, ERROR_SYSTEM, "product %" PRId64 ": no memory for %zu bytes", p->id, bytes);
     }
     made->stamp = s;
-    pack(m, rendered, made);
+    pack(rendered, gzipped, made);
     *out = made;
     return true;
 }

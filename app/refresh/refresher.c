@@ -148,8 +148,8 @@ static bool is_stopping(const struct refresher *r)
 
 void refresher_step(struct refresher *r)
 {
-    follow_feed(r);
     take_done(r);
+    follow_feed(r);
     demand_take(r->demand, take_wish, r);
     send_fetches(r);
     keep_house(r);

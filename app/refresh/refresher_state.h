@@ -11,12 +11,12 @@
 
 enum {
     RECLAIM_MS = 100,
+    WOKEN_US = 8000, /* between two log reads, though woken, while a fetch is under way */
     ABSENT_MS = 10000,    /* how long "no such product" is remembered */
     RECENT_US = 10000000, /* what was published so recently is read again after the feed was lost */
     LOST_US = 30000000, /* … after an era ended: more than lies between two ticks, so that what a Postgres has lost is
                          * either as recent, or a tick is lost with it */
     PRUNE_MS = 10000,
-    IDS_FETCHES_MAX = 2, /* at once: more would only make each wait for the others */
 };
 
 struct refresher {
@@ -41,6 +41,7 @@ struct refresher {
     uint32_t era_index;
     uint64_t life; /* counts feed connections */
     int64_t next_read_us, retry_us, announced_us;
+    bool woken;        /* a notification came, and the log has not been read since */
     bool applied_late; /* there was no memory for what was read */
     int64_t recent_us; /* RECENT_US or LOST_US */
     uint64_t random;

@@ -32,6 +32,12 @@ static int by_value(const void *a, const void *b)
  * one grow. Many changes at once are done soonest in large ones. */
 enum { SOON_MAX = 32, MANY = 1024 };
 
+/* One at a time gathers what changes meanwhile, and each statement costs as much as several products. */
+static size_t fetches_at_once(const struct refresher *r)
+{
+    return change_set_backlog(&r->set) <= SOON_MAX ? 1 : (size_t)r->options.fetchers;
+}
+
 static bool submit_ids(struct refresher *r)
 {
     size_t most = change_set_backlog(&r->set) < MANY ? SOON_MAX : FETCH_IDS_MAX;
@@ -44,6 +50,12 @@ static bool submit_ids(struct refresher *r)
         f->ids[f->count++] = slot->id;
     }
     qsort(f->ids, f->count, sizeof *f->ids, by_value);
+    for (size_t i = 0; i < f->count; i++) {
+        f->before[i] = atomic_load_explicit(&cache_slot(r->cache, f->ids[i], false)->entry, memory_order_relaxed);
+        if (f->before[i]) {
+            entry_pin(f->before[i]);
+        }
+    }
     metric_add(&r->metrics.fetches, 1);
     r->ids_fetches++;
     r->ids_fetching += f->count;
@@ -53,6 +65,6 @@ static bool submit_ids(struct refresher *r)
 
 void supply_send(struct refresher *r)
 {
-    while (r->ids_fetches < IDS_FETCHES_MAX && change_set_backlog(&r->set) > 0 && submit_ids(r)) {
+    while (r->ids_fetches < fetches_at_once(r) && change_set_backlog(&r->set) > 0 && submit_ids(r)) {
     }
 }
