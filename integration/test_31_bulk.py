@@ -1,5 +1,4 @@
 """Many products: one statement that changes all of them, a load that takes its time, documents without end."""
-import threading
 import time
 
 import pytest
@@ -7,6 +6,7 @@ import pytest
 from atelier import catalogue
 from atelier.http1 import Http1
 from atelier.http2 import Http2
+from atelier.sessions import Threads
 from atelier.waiting import wait_until
 from atelier.watching import Watch, expected_of
 
@@ -35,26 +35,14 @@ def writer(many):
         yield owner
 
 
-class Readers:
+class Readers(Threads):
     """One thread a replica that reads products all over the range; each answer is fresh or says that it is not."""
 
     def __init__(self, replicas, stale):
+        super().__init__([lambda replica=replica: self._run(replica) for replica in replicas])
         self.stale = stale  # bytes that a fresh answer does not have
         self.changed = None  # when the change was committed
         self.silent, self.slow, self.answered = [], [], 0
-        self.running = True
-        self.threads = [threading.Thread(target=self._run, args=(replica,), daemon=True) for replica in replicas]
-
-    def __enter__(self):
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.running = False
-        for thread in self.threads:
-            thread.join(20)
-            assert not thread.is_alive()
 
     def _run(self, replica):
         with Http1(replica.clear) as client:

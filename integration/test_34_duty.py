@@ -90,7 +90,7 @@ def test_the_one_on_duty_is_cut_off(three):
     wait_off_duty(three.replicas)
     with DroppingProxy(three.postgres.port) as proxy, \
             behind(proxy, first, three.postgres, "--duty-from-per-second", 10):
-        with Writers(three.postgres, MANY, clients=2, rate=25):  # the others want 30
+        with Writers(three.postgres, MANY, clients=2, rate=15):  # the others want 30
             here = wait_on_duty(three.replicas)
             assert here is first
             with Probes(three, others) as probes:

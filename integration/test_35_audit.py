@@ -1,6 +1,5 @@
 """The audit: what goes past the triggers is found and repaired, and nothing else is taken for it."""
 import random
-import threading
 import time
 
 import pytest
@@ -9,6 +8,7 @@ from atelier import catalogue
 from atelier.build import program
 from atelier.postgres import USER, Postgres
 from atelier.process import run_checked
+from atelier.sessions import Threads
 from atelier.waiting import wait_until
 from atelier.watching import Watch, expected_of
 
@@ -189,7 +189,7 @@ def test_both_sides_compute_the_same_digest(own_stack, seed):
     assert replica.metrics().total("atelier_audit_inconsistent_total") == 0
 
 
-class Writers:
+class Writers(Threads):
     """Two clients that insert, update and delete, together about 200 times a second."""
 
     STATEMENTS = (
@@ -202,19 +202,8 @@ class Writers:
     )
 
     def __init__(self, postgres):
-        self.postgres, self.written, self.running = postgres, 0, True
-        self.threads = [threading.Thread(target=self._run, args=(seed,), daemon=True) for seed in range(2)]
-
-    def __enter__(self):
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.running = False
-        for thread in self.threads:
-            thread.join(20)
-            assert not thread.is_alive()
+        super().__init__([lambda seed=seed: self._run(seed) for seed in range(2)])
+        self.postgres, self.written = postgres, 0
 
     def _run(self, seed):
         chance = random.Random(seed)

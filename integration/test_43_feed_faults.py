@@ -12,7 +12,7 @@ import pytest
 
 from atelier import catalogue, stamps
 from atelier.postgres import USER
-from atelier.proxy import BOTH, TO_CLIENT, TO_SERVER, behind_proxies
+from atelier.proxy import BOTH, TO_CLIENT, TO_SERVER, Proxy, behind_proxies
 from atelier.stamps import Readers, Writers, seconds_until_exact
 from atelier.waiting import wait_until
 from atelier.watching import Watch, milliseconds
@@ -124,30 +124,26 @@ def is_there(pid):
         return False
 
 
-def hold(load, seconds):
-    """No packet passes for a while, and nobody is told."""
+def away(load, seconds, begin, end):
     for proxy in load.proxies:
-        proxy.hold()
+        begin(proxy)
     try:
         wait_unproven(load)
         last(seconds)
     finally:
         for proxy in load.proxies:
-            proxy.release()
+            end(proxy)
     return time.monotonic()
+
+
+def hold(load, seconds):
+    """No packet passes for a while, and nobody is told."""
+    return away(load, seconds, Proxy.hold, Proxy.release)
 
 
 def refuse(load, seconds):
     """Whoever connects is told so at once."""
-    for proxy in load.proxies:
-        proxy.refuse()
-    try:
-        wait_unproven(load)
-        last(seconds)
-    finally:
-        for proxy in load.proxies:
-            proxy.accept()
-    return time.monotonic()
+    return away(load, seconds, Proxy.refuse, Proxy.accept)
 
 
 def wait_unproven(load):

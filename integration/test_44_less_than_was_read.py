@@ -1,7 +1,6 @@
 """A Postgres that came back with less than was read from it: restored, promoted, crashed, or told by its statistics to be
 another. What was never committed there is no longer shown, and until then every answer that shows it says so.
 """
-import threading
 import time
 
 import pytest
@@ -13,6 +12,7 @@ from atelier.postgres import BIN, USER
 from atelier.process import run_checked, stopped
 from atelier.promises import version
 from atelier.proxy import behind_proxies
+from atelier.sessions import Threads
 from atelier.stamps import FRESH
 from atelier.waiting import wait_until
 from atelier.watching import Watch, expected_of, milliseconds
@@ -38,24 +38,16 @@ def change_what_will_be_lost(owner):
     owner.execute("DELETE FROM products WHERE id = 110")
 
 
-class Judges:
+class Judges(Threads):
     """One reader a replica. From gone() on, whoever shows what is lost must say that it may not be so."""
 
     def __init__(self, replicas):
+        super().__init__([lambda replica=replica: self._run(replica) for replica in replicas])
         self.moment = None
-        self.running, self.asked, self.silent, self.problems = True, 0, [], []
-        self.threads = [threading.Thread(target=self._run, args=(replica,), daemon=True) for replica in replicas]
-
-    def __enter__(self):
-        for thread in self.threads:
-            thread.start()
-        return self
+        self.asked, self.silent, self.problems = 0, [], []
 
     def __exit__(self, *_):
-        self.running = False
-        for thread in self.threads:
-            thread.join(20)
-            assert not thread.is_alive()
+        self.stop()
         assert self.problems == [] and self.asked > 100
 
     def gone(self):

@@ -4,6 +4,28 @@ import threading
 from .waiting import wait_until
 
 
+class Threads:
+    """With `with`: threads that run until the end, or until stop()."""
+
+    def __init__(self, mains):
+        self.running = True
+        self.threads = [threading.Thread(target=main, daemon=True) for main in mains]
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def stop(self, limit=20):
+        self.running = False
+        for thread in self.threads:
+            thread.join(limit)
+            assert not thread.is_alive(), "a client hangs"
+
+
 class Background:
     """A statement that runs in a thread of its own, because it is expected to wait for a lock."""
 

@@ -5,13 +5,13 @@ not a speed: it holds on a busy machine as well, because the server measures the
 """
 import itertools
 import random
-import threading
 import time
 
 import psycopg
 
 from . import catalogue
 from .http1 import ConnectionLost, Http1
+from .sessions import Threads
 from .waiting import wait_until
 
 IDS = range(101, 161)  # products of the small catalogue that nothing else is said about
@@ -25,29 +25,7 @@ def fill(connection):
     catalogue.insert(connection, "features", [(id, id, "Number", "0") for id in IDS])
 
 
-class _Threads:
-    """With `with`: threads that run until the end, or until stop()."""
-
-    def __init__(self, mains):
-        self.running = True
-        self.threads = [threading.Thread(target=main, daemon=True) for main in mains]
-
-    def __enter__(self):
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stop()
-
-    def stop(self, limit=20):
-        self.running = False
-        for thread in self.threads:
-            thread.join(limit)
-            assert not thread.is_alive(), "a client hangs"
-
-
-class Writers(_Threads):
+class Writers(Threads):
     """Each has its own share of the products, so that what is committed last has the highest number."""
 
     def __init__(self, postgres, count=2, pause=0.005):
@@ -83,7 +61,7 @@ class Writers(_Threads):
         self.written[id].append((time.monotonic(), number))
 
 
-class Readers(_Threads):
+class Readers(Threads):
     """One for each replica, which reads single products and lists over a kept connection and judges every answer."""
 
     def __init__(self, replicas, writers):

@@ -4,9 +4,12 @@ import random
 import tempfile
 import threading
 import time
+from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from atelier.waiting import wait_until
 
 from . import kinds
 from .exact import seconds_until_exact
@@ -18,6 +21,7 @@ from .rig import Rig
 from .transaction import fill
 from .writers import Writer, WriterThread
 
+FINAL_READS = 10  # of what is certainly final, by each reader
 BOUND_MS = 250  # --unproven-after-ms
 SHORT, LONG = (0.3, 4), (30, 65)  # seconds of an outage
 
@@ -171,6 +175,12 @@ class Run:
         self.faults.append({"kind": kind, "at_s": round(begun / 1e9 - self.started, 3), "skipped": back is None,
                             "said": said, "exact_s": seconds and round(seconds, 3), "good": good})
 
+    def _read_what_is_final(self):
+        """On every listener."""
+        before = Counter(self.recorder.listeners)
+        wait_until("every listener is read again", lambda: all(
+            self.recorder.listeners[name] >= before[name] + FINAL_READS for name in self.rig.listeners()), 30)
+
     def _wind_up(self):
         """Writers first; then everything that was committed must be shown, by all; then the readers."""
         self.writing.set()
@@ -180,7 +190,7 @@ class Run:
         if self.ended in (None, "enough"):
             since = time.monotonic_ns()
             self.at_the_end = seconds_until_exact(self.rig.replicas, self.recorder, since, self.settings.patience)
-            time.sleep(1)  # of reads of what is certainly final
+            self._read_what_is_final()
         self.inconsistent = sum(number for replica in self.rig.replicas if replica.running
                                 for name, _, number in replica.metrics().rows if name == INCONSISTENT)
         self.reading.set()
