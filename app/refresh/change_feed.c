@@ -169,6 +169,7 @@ bool feed_read(struct change_feed *feed, size_t limit, struct changes *out, stru
     PGresult *result = NULL;
     *out = (struct changes){.sent_us = clock_us()};
     struct snapshot last = {0};
+    feed->pg.brief = !feed->fresh; /* an over-read may bring 65,536 transactions, of any number of rows */
     if (!ask(feed, limit, &result, e)) {
         return false;
     }

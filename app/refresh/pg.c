@@ -252,6 +252,7 @@ bool pg_send(struct pg *pg, const char *sql, struct error *e)
 bool pg_next_result(struct pg *pg, PGresult **out, struct error *e)
 {
     int64_t deadline = answer_deadline(pg);
+    int64_t last = clock_us() + longest_ms(pg) * 1000;
     while (PQisBusy(pg->connection)) {
         if (!wait_for(pg, POLLIN, deadline, e)) {
             return false;
@@ -260,7 +261,8 @@ bool pg_next_result(struct pg *pg, PGresult **out, struct error *e)
             return broke(pg, e);
         }
         if (!pg->brief) {
-            deadline = answer_deadline(pg); /* a long answer is not a silent one */
+            deadline = answer_deadline(pg); /* a long answer is not a silent one … */
+            deadline = deadline < last ? deadline : last; /* … but one that never ends may be of something else */
         }
     }
     *out = PQgetResult(pg->connection);
@@ -310,7 +312,8 @@ static bool end_pipeline(struct pg *pg, PGresult **out, struct error *e)
     return ok;
 }
 
-/* What is slow, but works, is not given up again and again. */
+/* What is slow, but works, is not given up again and again: not by a new connection either, so that only answers count,
+ * and not how soon a statement was prepared. */
 static void adapt_patience(struct pg *pg, bool ok, const struct error *e, int64_t took_ms)
 {
     int64_t wanted_ms = pg->patience_ms;
@@ -326,22 +329,22 @@ static void adapt_patience(struct pg *pg, bool ok, const struct error *e, int64_
 /* The answer to what was `sent` in pipeline mode, which is there for the sake of pg_nudge(). */
 static bool finish(struct pg *pg, bool sent, PGresult **out, struct error *e)
 {
-    int64_t begun_us = clock_us();
     pg->patience_ms = pg->patience_ms ? pg->patience_ms : PATIENCE_MS;
     if (!sent || !PQpipelineSync(pg->connection)) {
         return fail(pg, e, "sending failed");
     }
-    bool ok = flush(pg, e) && last_result(pg, out, e) && end_pipeline(pg, out, e);
-    adapt_patience(pg, ok, e, (clock_us() - begun_us) / 1000);
-    return ok;
+    return flush(pg, e) && last_result(pg, out, e) && end_pipeline(pg, out, e);
 }
 
 bool pg_execute(struct pg *pg, const char *prepared, const char *const *parameters, int count, bool binary,
                 PGresult **out, struct error *e)
 {
+    int64_t begun_us = clock_us();
     bool sent = PQenterPipelineMode(pg->connection) &&
                 PQsendQueryPrepared(pg->connection, prepared, count, parameters, NULL, NULL, binary);
-    return finish(pg, sent, out, e);
+    bool ok = finish(pg, sent, out, e);
+    adapt_patience(pg, ok, e, (clock_us() - begun_us) / 1000);
+    return ok;
 }
 
 bool pg_prepare(struct pg *pg, const char *name, const char *sql, struct error *e)

@@ -42,7 +42,7 @@ struct pg {
     struct era era;
     int64_t started_us;  /* when the era began, by Postgres's clock */
     uint64_t losses;     /* when it was made */
-    bool brief;          /* answers are small: other input, such as notifications, gives them no more time */
+    bool brief;          /* the answer is small: other input, such as notifications, gives it no more time */
     int64_t patience_ms; /* how long the answer to a prepared statement may be silent; 0: PATIENCE_MS */
 };
 
