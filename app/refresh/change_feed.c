@@ -12,7 +12,7 @@
 /* Two parts: what was not begun at S0 ($1, its xmax), and what was running then ($2) and has ended since. Both ask for
  * the rows of transactions that have ended, and were not rolled back: those of one that runs for an hour, or was rolled
  * back, are not walked over. So the first SINGLY transactions after S0 are looked up one by one with the second part;
- * the first part takes what is beyond, and all of an over-read.
+ * the first part takes what is beyond, and all of an over-read: each product once, because what changes often fills it.
  * What S0 saw is known ($6; null after an era ended): only an over-read meets it, and a TRUNCATE in it must not have
  * everything loaded anew after each lost connection.
  * $5: the tick that was the newest; null unless the feed has just been connected. $3 limits a read.
@@ -24,9 +24,10 @@ static const char read_sql[] =
     "SELECT NULL::text, pg_current_snapshot()::text, h.xid::text, " DUTY_IS_SILENT ", " PG_STARTED ","
     " (SELECT max(at)::text FROM feed.ticks), $5::timestamptz IS NULL OR EXISTS (SELECT FROM feed.ticks WHERE at = $5)"
     " FROM feed.horizon h"
-    " UNION ALL (SELECT product_id::text, NULL, NULL, NULL, NULL, NULL, NULL FROM feed.change_log"
-    " WHERE xid >= ($1::bigint + $4::bigint)::text::xid8 AND xid < " XMAX
-    " AND NOT (product_id = 0 AND coalesce(pg_visible_in_snapshot(xid, $6::pg_snapshot), false)) LIMIT $3::bigint)"
+    " UNION ALL (SELECT product_id::text, NULL, NULL, NULL, NULL, NULL, NULL FROM (SELECT DISTINCT product_id"
+    " FROM feed.change_log WHERE xid >= ($1::bigint + $4::bigint)::text::xid8 AND xid < " XMAX
+    " AND NOT (product_id = 0 AND coalesce(pg_visible_in_snapshot(xid, $6::pg_snapshot), false))) many"
+    " LIMIT $3::bigint)"
     " UNION ALL (SELECT product_id::text, NULL, NULL, NULL, NULL, NULL, NULL FROM feed.change_log"
     " WHERE xid = ANY (ARRAY(SELECT x FROM (SELECT unnest($2::xid8[]) UNION ALL SELECT n::text::xid8"
     " FROM generate_series($1::bigint, least($1::bigint + $4::bigint, " XMAX "::text::bigint) - 1) n) ended (x)"
