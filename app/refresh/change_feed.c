@@ -13,20 +13,17 @@
  * the rows of transactions that have ended, and were not rolled back: those of one that runs for an hour, or was rolled
  * back, are not walked over. So the first SINGLY transactions after S0 are looked up one by one with the second part;
  * the first part takes what is beyond, and all of an over-read: each product once, because what changes often fills it.
- * What S0 saw is known ($6; null after an era ended): only an over-read meets it, and a TRUNCATE in it must not have
- * everything loaded anew after each lost connection.
  * $5: the tick that was the newest; null unless the feed has just been connected. $3 limits a read.
  * Sequential scans are off in this session: the planner cannot know how short the tail of the log is.
  * The first row is of the snapshot of this very statement. */
-enum { SINGLY = 4096 };
+enum { SINGLY = 4096, OVER_READ_MS = 4000 };
 #define XMAX "pg_snapshot_xmax(pg_current_snapshot())"
 static const char read_sql[] =
     "SELECT NULL::text, pg_current_snapshot()::text, h.xid::text, " DUTY_IS_SILENT ", " PG_STARTED ","
     " (SELECT max(at)::text FROM feed.ticks), $5::timestamptz IS NULL OR EXISTS (SELECT FROM feed.ticks WHERE at = $5)"
     " FROM feed.horizon h"
     " UNION ALL (SELECT product_id::text, NULL, NULL, NULL, NULL, NULL, NULL FROM (SELECT DISTINCT product_id"
-    " FROM feed.change_log WHERE xid >= ($1::bigint + $4::bigint)::text::xid8 AND xid < " XMAX
-    " AND NOT (product_id = 0 AND coalesce(pg_visible_in_snapshot(xid, $6::pg_snapshot), false))) many"
+    " FROM feed.change_log WHERE xid >= ($1::bigint + $4::bigint)::text::xid8 AND xid < " XMAX ") many"
     " LIMIT $3::bigint)"
     " UNION ALL (SELECT product_id::text, NULL, NULL, NULL, NULL, NULL, NULL FROM feed.change_log"
     " WHERE xid = ANY (ARRAY(SELECT x FROM (SELECT unnest($2::xid8[]) UNION ALL SELECT n::text::xid8"
@@ -74,13 +71,19 @@ int feed_notifications(struct change_feed *feed)
     return count;
 }
 
+/* In the life that S0 is of, S0 says what was read, whatever became of the connection. */
+static bool must_over_read(const struct change_feed *feed)
+{
+    return feed->fresh && feed->era != feed->pg.era.number;
+}
+
 /* From which xid on the log is read. */
 static uint64_t lower_bound(const struct change_feed *feed)
 {
     if (feed->last.xmax == 0) {
         return INT64_MAX - SINGLY; /* nothing is in memory yet, so nothing can be old */
     }
-    if (!feed->fresh) {
+    if (!must_over_read(feed)) {
         return feed->last.xmax;
     }
     return feed->last.xmax > OVER_READ ? feed->last.xmax - OVER_READ : 0;
@@ -101,18 +104,14 @@ static bool ask(struct change_feed *feed, size_t limit, PGresult **result, struc
     const struct snapshot *last = &feed->last;
     bool again = feed->fresh && last->xmax != 0;
     struct text running = {0};
-    struct text seen = {0};
     snprintf(from, sizeof from, "%" PRIu64, lower_bound(feed));
     snprintf(most, sizeof most, "%zu", limit + 1);
-    snprintf(singly, sizeof singly, "%d", feed->fresh ? 0 : SINGLY);
+    snprintf(singly, sizeof singly, "%d", must_over_read(feed) ? 0 : SINGLY);
     text_str(&running, "{");
     running_text(last, &running);
     text_str(&running, "}");
-    text_printf(&seen, "%" PRIu64 ":%" PRIu64 ":", last->xmin, last->xmax);
-    running_text(last, &seen);
-    if (running.failed || seen.failed) {
+    if (running.failed) {
         text_fini(&running);
-        text_fini(&seen);
         pg_close(&feed->pg);
         return error_set(e, ERROR_SYSTEM, "no memory for a log read");
     }
@@ -120,11 +119,9 @@ static bool ask(struct change_feed *feed, size_t limit, PGresult **result, struc
                                       running.at,
                                       most,
                                       singly,
-                                      again && *feed->tick ? feed->tick : NULL,
-                                      again && feed->era == feed->pg.era.number ? seen.at : NULL};
+                                      again && *feed->tick ? feed->tick : NULL};
     bool ok = pg_execute(&feed->pg, "read", parameters, sizeof parameters / sizeof *parameters, false, result, e);
     text_fini(&running);
-    text_fini(&seen);
     return ok;
 }
 
@@ -170,7 +167,10 @@ bool feed_read(struct change_feed *feed, size_t limit, struct changes *out, stru
     PGresult *result = NULL;
     *out = (struct changes){.sent_us = clock_us()};
     struct snapshot last = {0};
-    feed->pg.brief = !feed->fresh; /* an over-read may bring 65,536 transactions, of any number of rows */
+    feed->pg.brief = !must_over_read(feed);
+    if (!feed->pg.brief) {
+        feed->pg.patience_ms = OVER_READ_MS; /* 65,536 transactions, of any number of rows */
+    }
     if (!ask(feed, limit, &result, e)) {
         return false;
     }

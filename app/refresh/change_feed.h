@@ -7,13 +7,13 @@
 #include "cache/snapshot.h"
 #include "refresh/pg.h"
 
-/* What a crash may hand out again: after the feed connection was lost, the log is read this many transactions back. */
+/* What a crash may hand out again: in a new life of Postgres the log is read this many transactions back. */
 enum { OVER_READ = 65536 };
 
 struct change_feed {
     struct pg pg;
     struct snapshot last; /* S0; xmax 0: none yet */
-    bool fresh;           /* connected since the last read: over-read */
+    bool fresh;           /* connected since the last read */
     uint64_t era;         /* of the last read */
     char tick[40];        /* the newest of feed.ticks at the last read */
 };

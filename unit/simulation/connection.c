@@ -162,8 +162,9 @@ bool pg_prepare(struct pg *pg, const char *name, const char *sql, struct error *
         "pg_current_snapshot()::text, h.xid::text, ",
         " (SELECT max(at)::text FROM feed.ticks), $5::timestamptz IS NULL OR EXISTS (SELECT FROM feed.ticks WHERE at = "
         "$5)",
+        " FROM (SELECT DISTINCT product_id FROM feed.change_log"
         " WHERE xid >= ($1::bigint + $4::bigint)::text::xid8 AND xid < pg_snapshot_xmax(pg_current_snapshot())",
-        " AND NOT (product_id = 0 AND coalesce(pg_visible_in_snapshot(xid, $6::pg_snapshot), false)) LIMIT $3::bigint)",
+        ") many LIMIT $3::bigint)",
         " WHERE xid = ANY (ARRAY(SELECT x FROM (SELECT unnest($2::xid8[]) UNION ALL SELECT n::text::xid8"
         " FROM generate_series($1::bigint, least($1::bigint + $4::bigint, ",
         " WHERE CASE WHEN pg_visible_in_snapshot(x, pg_current_snapshot())"
@@ -222,8 +223,7 @@ struct asked {
     uint64_t from, singly;
     const char *running;
     int limit;
-    int64_t tick;         /* 0: none */
-    struct snapshot seen; /* xmax 0: none */
+    int64_t tick; /* 0: none */
 };
 
 static struct asked asked_by(const char *const *parameters)
@@ -233,8 +233,6 @@ static struct asked asked_by(const char *const *parameters)
                       .limit = atoi(parameters[2]),
                       .singly = strtoull(parameters[3], NULL, 10),
                       .tick = parameters[4] ? strtoll(parameters[4], NULL, 10) : 0};
-    struct error e;
-    ENSURE(!parameters[5] || snapshot_parse(parameters[5], strlen(parameters[5]), &a.seen, &e));
     return a;
 }
 
@@ -263,8 +261,7 @@ static struct pg_result *read_log(const struct asked *a)
     add_first(result, a->tick);
     for (size_t i = 0; i < now->log_count && result->rows <= a->limit; i++) {
         uint64_t xid = now->log[i].xid;
-        bool known = a->seen.xmax && snapshot_sees(&a->seen, xid);
-        if (xid >= a->from + a->singly && !(now->log[i].id == 0 && known)) {
+        if (xid >= a->from + a->singly) {
             over |= is_of_a_reused_xid(xid, a->running);
             add_row(result, now->log[i].id);
         }
@@ -289,7 +286,7 @@ bool pg_execute(struct pg *pg, const char *prepared, const char *const *paramete
                 PGresult **out, struct error *e)
 {
     struct pg_conn *c = pg->connection;
-    ENSURE(strcmp(prepared, "read") == 0 && count == 6 && !binary);
+    ENSURE(strcmp(prepared, "read") == 0 && count == 5 && !binary);
     if (!travel((pg->options->statement_timeout_ms + 1000) * 1000)) {
         seen(SEEN_HALF_OPEN);
         return lose(pg, e, "no answer in time");
@@ -300,7 +297,6 @@ bool pg_execute(struct pg *pg, const char *prepared, const char *const *paramete
     world.busy++;
     struct asked a = asked_by(parameters);
     *out = read_log(&a);
-    snapshot_fini(&a.seen);
     world.busy--;
     c->has_read = true;
     schedule_meanwhile();
