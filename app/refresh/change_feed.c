@@ -115,11 +115,7 @@ static bool ask(struct change_feed *feed, size_t limit, PGresult **result, struc
         pg_close(&feed->pg);
         return error_set(e, ERROR_SYSTEM, "no memory for a log read");
     }
-    const char *const parameters[] = {from,
-                                      running.at,
-                                      most,
-                                      singly,
-                                      again && *feed->tick ? feed->tick : NULL};
+    const char *const parameters[] = {from, running.at, most, singly, again && *feed->tick ? feed->tick : NULL};
     bool ok = pg_execute(&feed->pg, "read", parameters, sizeof parameters / sizeof *parameters, false, result, e);
     text_fini(&running);
     return ok;

@@ -69,9 +69,9 @@ static bool compress(struct entry_maker *m, const struct text *document, struct 
         buffer->at = grown;
         buffer->cap = need;
     }
-    *out = (struct bytes){
-        .at = buffer->at,
-        .len = libdeflate_gzip_compress(m->gzip, document->at, document->len, buffer->at, buffer->cap)};
+    *out =
+        (struct bytes){.at = buffer->at,
+                       .len = libdeflate_gzip_compress(m->gzip, document->at, document->len, buffer->at, buffer->cap)};
     return out->len > 0;
 }
 
