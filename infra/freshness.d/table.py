@@ -101,7 +101,7 @@ def audit_text(audit):
     return [f"**{verdict(audit)}**; {audit['reads']:,} reads judged, {runs:,} faults, {audit['seconds'] / 3600:.1f} hours. A "
             f"violation is an answer that is older than {audit['bound_ms']:g} ms and does not say so, or shows what never "
             f"was; the oldest that was seen was {audit['oldest_fresh_ms']:.0f} ms old. Rows that the rolling audit found to "
-            f"differ: {audit['audit_inconsistent']}. {audit['date'][:10]}, commit {audit['commit']}, seed {audit['seed']}.", "",
+            f"differ: {audit['audit_inconsistent']:,.0f}. {audit['date'][:10]}, commit {audit['commit']}, seed {audit['seed']}.", "",
             *lines(heading, audit_rows(audit))]
 
 
