@@ -9,8 +9,8 @@ struct entry_maker;
 MUST_CHECK bool entry_maker_new(struct entry_maker **out, size_t document_max, struct error *e);
 void entry_maker_free(struct entry_maker **maker);
 
-/* Renders, compresses and packs; the caller owns the entry. A document that is the same in `before`, an older entry of the
- * product or NULL, is not compressed again. A product with a document over the limit becomes an entry that says so
+/* Renders, compresses and packs; the caller owns the entry. A document that is the same in `before`, an older entry of
+ * the product or NULL, is not compressed again. A product with a document over the limit becomes an entry that says so
  * (`refused`), and is logged with its size and the option's name. */
 MUST_CHECK bool entry_make(struct entry_maker *m, const struct product *p, stamp s, const struct entry *before,
                            struct entry **out, struct error *e);

@@ -261,7 +261,7 @@ bool pg_next_result(struct pg *pg, PGresult **out, struct error *e)
             return broke(pg, e);
         }
         if (!pg->brief) {
-            deadline = answer_deadline(pg); /* a long answer is not a silent one … */
+            deadline = answer_deadline(pg);               /* a long answer is not a silent one … */
             deadline = deadline < last ? deadline : last; /* … but one that never ends may be of something else */
         }
     }

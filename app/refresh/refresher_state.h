@@ -11,7 +11,7 @@
 
 enum {
     RECLAIM_MS = 100,
-    WOKEN_US = 8000, /* between two log reads, though woken, while a fetch is under way */
+    WOKEN_US = 8000,      /* between two log reads, though woken, while a fetch is under way */
     ABSENT_MS = 10000,    /* how long "no such product" is remembered */
     RECENT_US = 10000000, /* what was published so recently is read again after the feed was lost */
     LOST_US = 30000000, /* … after an era ended: more than lies between two ticks, so that what a Postgres has lost is
