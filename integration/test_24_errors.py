@@ -1,5 +1,6 @@
 """Every row of the contract's table of errors, and that nothing wrong is ever answered by an empty 200."""
 import re
+import socket
 
 import pytest
 
