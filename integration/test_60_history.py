@@ -18,7 +18,7 @@ SEED = int(os.environ.get("ATELIER_SEED") or int.from_bytes(os.urandom(4)))
 WRITES = 100_000
 LIMIT = 170  # seconds, without the time to start and to end
 KINDS_OF_FAULT = 6
-FOUND = 60  # seconds within which a planted fault must be found
+FOUND = 100  # seconds within which a planted fault must be found
 
 
 def told(result):

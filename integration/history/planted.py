@@ -13,7 +13,7 @@ PATCHES = ROOT / "integration" / "planted"
 SOURCES = ("CMakeLists.txt", "app", "third_party", "unit")
 
 # For each: what it must be convicted of (one of these), and the settings of a run that gives it the opportunity. A
-# product that few write to is found stale for longer.
+# product that few write to is found stale for longer. What was published in the 30 s before a life ended is marked anyway.
 _CALM = dict(products=300, writes=400, hurried=4, slow=2)
 _OLD = ("stale", "at least", "version order")
 PLANTED = {
@@ -21,7 +21,7 @@ PLANTED = {
     "version-compare-skipped": (_OLD, dict(products=40, faults=())),
     "xip-skipped": (_OLD, dict(_CALM, faults=())),
     "heartbeat-off": (("not exact",), dict(_CALM, writes=20, hurried=1, slow=0, faults=("feed deaf",))),
-    "over-read-skipped": (("stale", "at least"), dict(_CALM, faults=("transaction ids reused",), before=12)),
+    "over-read-skipped": (("stale", "at least"), dict(_CALM, faults=("transaction ids reused",), before=35)),
 }
 
 
