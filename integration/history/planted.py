@@ -13,7 +13,8 @@ PATCHES = ROOT / "integration" / "planted"
 SOURCES = ("CMakeLists.txt", "app", "third_party", "unit")
 
 # For each: what it must be convicted of (one of these), and the settings of a run that gives it the opportunity. A
-# product that few write to is found stale for longer. What was published in the 30 s before a life ended is marked anyway.
+# product that few write to is found stale for longer. What was published in the 30 s before a life ended is marked
+# anyway.
 _CALM = dict(products=300, writes=400, hurried=4, slow=2)
 _OLD = ("stale", "at least", "version order")
 PLANTED = {
