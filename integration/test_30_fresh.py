@@ -238,7 +238,9 @@ def test_warm_reads_ask_postgres_nothing(stack, owner, watch, moves):
             for target in targets:
                 client.get(target)
         asked = admin.execute("SELECT query FROM pg_stat_activity WHERE usename = 'atelier_reader' AND query_start > %s"
-                              " AND pid <> pg_backend_pid() AND query LIKE '%%public.%%'", [start]).fetchall()
+                              " AND pid <> pg_backend_pid() AND query LIKE '%%public.%%'"
+                              " AND query !~ 'pg_stat_get_tuples|extended'",  # the audit's, which has its own clock
+                              [start]).fetchall()
     assert asked == []
     assert moves.of("atelier_postgres_fetches_total") == 0
     assert moves.of("atelier_http_requests_total") >= len(targets) * len(watch.clients)
