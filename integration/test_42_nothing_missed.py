@@ -443,3 +443,21 @@ def test_in_a_new_life_however_much_is_read_at_once(three, writer, admin):
         assert moves.of("atelier_feed_reconnects_total") == 3
         assert moves.of("atelier_feed_changes_total") < 3 * 2 * ids
     writer.execute("DELETE FROM feed.change_log WHERE product_id > 1000000")
+
+
+def test_what_takes_longer_to_read_than_a_statement_may_is_given_up_for_a_load(own_stack):
+    """Else it would be tried for ever. Nothing is missed: everything is marked, and fetched."""
+    xids, ids = 100, 8000
+    stack = own_stack(replicas=1, with_nginx=False, options=["--statement-timeout-ms", 100])
+    with stack.postgres.connect("atelier_owner") as writer, stack.postgres.connect(USER) as admin, \
+            Watch(stack.replicas) as watch:
+        for _ in range(xids):
+            admin.execute("SELECT pg_current_xact_id()")
+        writer.execute("INSERT INTO feed.change_log SELECT (pg_snapshot_xmax(pg_current_snapshot())::text::bigint - n)"
+                       "::text::xid8, 1000000 + id FROM generate_series(1, %s) n, generate_series(1, %s) id", [xids, ids])
+        moves = stack.moves()
+        admin.execute("SELECT pg_stat_reset_shared('bgwriter')")  # ends an era: all of that is to be read again
+        wait_until("everything is marked instead", lambda: moves.of("atelier_feed_everything_total") == 1, 20)
+        rename(writer, 7, "Shown")
+        watch.seconds_until_shown(expected_of(writer, 7), 20 * LIMIT)
+        assert moves.of("atelier_feed_log_read_failures_total") == 4

@@ -164,10 +164,13 @@ bool feed_read(struct change_feed *feed, size_t limit, struct changes *out, stru
     *out = (struct changes){.sent_us = clock_us()};
     struct snapshot last = {0};
     feed->pg.brief = !must_over_read(feed);
-    if (!feed->pg.brief) {
+    if (!feed->pg.brief && feed->pg.patience_ms < OVER_READ_MS) {
         feed->pg.patience_ms = OVER_READ_MS; /* 65,536 transactions, of any number of rows */
     }
     if (!ask(feed, limit, &result, e)) {
+        if (++feed->failures == READ_FAILURES_MAX) {
+            snapshot_fini(&feed->last);
+        }
         return false;
     }
     bool ok = take_rows(feed, result, limit, out, e);
@@ -180,6 +183,8 @@ bool feed_read(struct change_feed *feed, size_t limit, struct changes *out, stru
         pg_close(&feed->pg);
         return false;
     }
+    out->everything |= feed->failures >= READ_FAILURES_MAX;
+    feed->failures = 0;
     snapshot_fini(&feed->last);
     feed->last = last;
     feed->fresh = false;

@@ -10,12 +10,16 @@
 /* What a crash may hand out again: in a new life of Postgres the log is read this many transactions back. */
 enum { OVER_READ = 65536 };
 
+/* What lies behind S0 may take longer to read than a statement may take: then it will never be read. */
+enum { READ_FAILURES_MAX = 4 };
+
 struct change_feed {
     struct pg pg;
     struct snapshot last; /* S0; xmax 0: none yet */
     bool fresh;           /* connected since the last read */
     uint64_t era;         /* of the last read */
     char tick[40];        /* the newest of feed.ticks at the last read */
+    unsigned failures;    /* of reads since the last one that succeeded */
 };
 
 struct changes {
@@ -32,6 +36,7 @@ struct changes {
 /* Connects and listens. */
 MUST_CHECK bool feed_open(struct change_feed *feed, struct error *e);
 /* At most `limit` ids; more are reported as `everything`. Any failure closes the connection and keeps S0.
+ * After READ_FAILURES_MAX failures in a row S0 is given up: the next read says `everything`, and has nothing to look for.
  * The caller frees what it got with changes_fini. */
 MUST_CHECK bool feed_read(struct change_feed *feed, size_t limit, struct changes *out, struct error *e);
 void changes_fini(struct changes *c);

@@ -5,11 +5,12 @@ import time
 
 from .http1 import ConnectionLost
 from .http2 import StreamReset
+from .sessions import Threads
 
 LOST = (OSError, ConnectionLost, StreamReset)
 
 
-class Load:
+class Load(Threads):
     """With `with`: `threads` clients made by `connect()` ask for `expected`, {target: body}, over and over.
 
     A client whose connection breaks makes a new one, and counts the request as lost. An answer that is not a 200
@@ -25,26 +26,12 @@ class Load:
         self.waits = [0.0]  # seconds from a lost request to the next good answer of the same client
         self.lock = threading.Lock()
         self.end = time.monotonic() + limit
-        self.threads = [threading.Thread(target=self._run, args=(number,), daemon=True) for number in range(threads)]
-
-    def __enter__(self):
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stop()
-
-    def stop(self):
-        self.end = 0
-        for thread in self.threads:
-            thread.join(20)
-            assert not thread.is_alive(), "a client of the load hangs"
+        super().__init__([lambda number=number: self._run(number) for number in range(threads)])
 
     def _run(self, number):
         client, broken_at = None, None
         for target, body in itertools.islice(itertools.cycle(self.expected), number * 7, None):
-            if time.monotonic() > self.end:
+            if not self.running or time.monotonic() > self.end:
                 break
             try:
                 client = client or self.connect()

@@ -18,7 +18,7 @@ READER = "usename = 'atelier_reader'"
 BURNT = 500  # transactions that a crash forgets
 FEED = "/feed"  # how the feed's application_name ends
 RECONNECTS = "atelier_feed_reconnects_total"
-UNPROVEN_AFTER = 0.25  # seconds, --unproven-after-ms
+BOUND_MS = 250  # --unproven-after-ms
 EXACT_LIMIT = 10.0  # seconds to be exact again in: ten times what is aimed at
 COLD = 5  # products that nobody has changed for long, changed right after such a crash
 
@@ -126,7 +126,7 @@ def transaction_ids_reused(run):
         stopped_at = time.monotonic()
         crash.crash()
         # xid=N names no life of Postgres: sooner, a replica may take it for the one before (ARCHITECTURE, "Known gaps").
-        wait_until("what was proven is no more", lambda: time.monotonic() > stopped_at + UNPROVEN_AFTER, 5)
+        wait_until("what was proven is no more", lambda: time.monotonic() > stopped_at + BOUND_MS / 1000, 5)
         run.write_cold(COLD)
     return time.monotonic_ns()
 

@@ -13,7 +13,7 @@ from atelier.waiting import wait_until
 
 from . import kinds
 from .exact import seconds_until_exact
-from .faults import EXACT_LIMIT, FAULTS
+from .faults import BOUND_MS, EXACT_LIMIT, FAULTS
 from .readers import Reader
 from .recorder import Recorder
 from .report import line, result
@@ -22,7 +22,6 @@ from .transaction import fill
 from .writers import Writer, WriterThread
 
 FINAL_READS = 10  # of what is certainly final, by each reader
-BOUND_MS = 250  # --unproven-after-ms
 SHORT, LONG = (0.3, 4), (30, 65)  # seconds of an outage
 
 
