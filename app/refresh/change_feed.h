@@ -36,8 +36,8 @@ struct changes {
 /* Connects and listens. */
 MUST_CHECK bool feed_open(struct change_feed *feed, struct error *e);
 /* At most `limit` ids; more are reported as `everything`. Any failure closes the connection and keeps S0.
- * After READ_FAILURES_MAX failures in a row S0 is given up: the next read says `everything`, and has nothing to look for.
- * The caller frees what it got with changes_fini. */
+ * After READ_FAILURES_MAX failures in a row S0 is given up: the next read says `everything`, and has nothing to look
+ * for. The caller frees what it got with changes_fini. */
 MUST_CHECK bool feed_read(struct change_feed *feed, size_t limit, struct changes *out, struct error *e);
 void changes_fini(struct changes *c);
 /* Takes in what has arrived; how many notifications; -1: the connection broke and was closed. Never waits. */
