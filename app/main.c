@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/standard_files.h"
+#include "cache/heap.h"
 #include "options.h"
 
 #include <signal.h>
@@ -61,6 +62,7 @@ static bool build(struct program *p, struct error *e)
         !refresher_new(&p->refresher, &o->refresh, p->cache, p->demand, e)) {
         return false;
     }
+    cache_set_memory_limit(p->cache, (size_t)o->memory_limit);
     p->admin = (struct admin){.replica = o->name,
                               .unproven_after_ms = o->serve.unproven_after_ms,
                               .ready_unproven_max_ms = o->ready_unproven_max_ms,
@@ -83,10 +85,11 @@ static bool run(struct program *p, const sigset_t *waited, struct error *e)
     log_info("started", LOG_STR("listen", p->options.serve.listen), LOG_STR("tls", p->options.serve.listen_tls),
              LOG_STR("operations", p->options.serve.listen_operations), LOG_INT("workers", server_workers(p->server)));
     sigwait(waited, &signal);
+    bool refused = refresher_refusal(p->refresher, e);
     log_info("draining", LOG_STR("signal", strsignal(signal)));
     size_t cut = server_drain(p->server, clock_us() + p->options.drain_timeout_ms * 1000);
     log_info("stopped", LOG_INT("connections_cut", cut));
-    return true;
+    return !refused;
 }
 
 /* In reverse order of build. */
@@ -110,6 +113,7 @@ int main(int argc, char **argv)
     struct option_rest rest;
     struct error e = {0};
     sigset_t waited;
+    heap_set_up();
     standard_files_open();
     if (!options_parse(&atelierd_options, &p.options, argc, argv, &rest, &e)) {
         return fail(&e);

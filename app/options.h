@@ -8,6 +8,7 @@ struct options {
     const char *name;
     const char *log_level;
     int64_t expected_products;
+    int64_t memory_limit; /* bytes */
     int64_t drain_timeout_ms;
     int64_t ready_unproven_max_ms; /* 0: never */
     struct refresher_options refresh;

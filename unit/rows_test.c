@@ -209,7 +209,8 @@ static bool add_encoded(struct rows *rows, const struct text *encoded, struct er
     for (size_t i = 0; i < COUNT(whole); i++) {
         struct field fields[ROW_COLUMNS];
         bool end;
-        if (!rows_split_copy(encoded[i].at, encoded[i].len, fields, &end, e) || !rows_add(rows, fields, e)) {
+        if (!rows_split_copy(encoded[i].at, encoded[i].len, (enum row_kind)whole[i].kind, fields, &end, e) ||
+            !rows_add(rows, fields, e)) {
             return false;
         }
     }

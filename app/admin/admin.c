@@ -95,6 +95,46 @@ static void gauge(struct text *out, const char *name, const char *help, double v
     text_printf(out, "%s %.6g\n", name, value);
 }
 
+/* To the last digit. */
+static void whole(struct text *out, const char *name, const char *help, int64_t value)
+{
+    metric_print_header(out, name, METRIC_GAUGE, help);
+    text_printf(out, "%s %" PRId64 "\n", name, value);
+}
+
+/* Resident beyond the documents: what they cost. */
+static int64_t overhead_bytes(const struct admin *a, uint64_t resident)
+{
+    return (int64_t)resident - (int64_t)cache_payload(a->cache);
+}
+
+static void print_memory_metrics(const struct admin *a, struct text *out)
+{
+    uint64_t resident = resident_bytes();
+    whole(out, "atelier_resident_bytes", "Memory of the process", (int64_t)resident);
+    whole(out, "atelier_overhead_bytes", "Memory of the process that is not documents", overhead_bytes(a, resident));
+    whole(out, "atelier_cache_payload_bytes", "Bytes of all documents in all codings",
+          (int64_t)cache_payload(a->cache));
+    whole(out, "atelier_cache_memory_bytes",
+          "What --memory-limit limits: entries, slots, table and id index on the heap",
+          (int64_t)cache_memory(a->cache));
+    whole(out, "atelier_cache_memory_limit_bytes", "--memory-limit; 0: none", (int64_t)cache_memory_limit(a->cache));
+    whole(out, "atelier_cache_left_out", "Products that are answered with 503, because there is no room in memory",
+          (int64_t)cache_left_out(a->cache));
+}
+
+static void print_memory(const struct admin *a, struct text *out)
+{
+    uint64_t resident = resident_bytes();
+    text_printf(out, "\"products\":%zu,\"bytes\":%zu,\"resident_bytes\":%" PRIu64 ",", cache_entries(a->cache),
+                cache_bytes(a->cache), resident);
+    text_printf(out,
+                "\"memory\":{\"payload_bytes\":%zu,\"overhead_bytes\":%" PRId64
+                ",\"cache_bytes\":%zu,\"limit_bytes\":%zu,\"products_left_out\":%zu},",
+                cache_payload(a->cache), overhead_bytes(a, resident), cache_memory(a->cache),
+                cache_memory_limit(a->cache), cache_left_out(a->cache));
+}
+
 static int metrics(void *context, struct text *out)
 {
     const struct admin *a = context;
@@ -106,12 +146,12 @@ static int metrics(void *context, struct text *out)
                 metric_get(&refresher_metrics(a->refresher)->era));
     gauge(out, "atelier_ready", "1 when /readyz is 200", why_not_ready(a) == NULL);
     gauge(out, "atelier_uptime_seconds", "Since the start", (double)(clock_us() - a->started_us) / 1e6);
-    gauge(out, "atelier_resident_bytes", "Memory of the process", (double)resident_bytes());
-    gauge(out, "atelier_cache_entries", "Products in memory", (double)cache_entries(a->cache));
-    gauge(out, "atelier_cache_slots", "Slots of the cache, with those for products that do not exist",
-          (double)cache_slots(a->cache));
-    gauge(out, "atelier_cache_bytes", "Bytes of entries, with all documents in all codings",
-          (double)cache_bytes(a->cache));
+    print_memory_metrics(a, out);
+    whole(out, "atelier_cache_entries", "Products in memory", (int64_t)cache_entries(a->cache));
+    whole(out, "atelier_cache_slots", "Slots of the cache, with those for products that do not exist",
+          (int64_t)cache_slots(a->cache));
+    whole(out, "atelier_cache_bytes", "Bytes of entries, with all documents in all codings",
+          (int64_t)cache_bytes(a->cache));
     gauge(out, "atelier_feed_unproven_seconds", "Age of the newest proof that nothing newer is in Postgres",
           (double)unproven_us(a) / 1e6);
     metrics_print(out, refresh_metric_rows, refresh_metric_row_count, &refresh, 1);
@@ -128,6 +168,23 @@ static const char *duty(const struct refresh_metrics *m)
     return metric_get(&m->duty_silent) ? "elsewhere" : "nobody";
 }
 
+/* `share`: of the products that there are by Postgres's statistics, which may be late. */
+static void print_load(const struct refresh_metrics *m, struct text *out)
+{
+    uint64_t products = metric_get(&m->load_products);
+    uint64_t expected = metric_get(&m->load_expected);
+    text_printf(out, "\"load\":{\"running\":%s,\"waiting\":%s,\"products\":%" PRIu64 ",\"share\":",
+                metric_get(&m->loading) ? "true" : "false", metric_get(&m->load_waiting) ? "true" : "false", products);
+    if (!metric_get(&m->loading) && metric_get(&m->loads)) {
+        text_str(out, "1");
+    } else if (expected) {
+        text_printf(out, "%.3f", products < expected ? (double)products / (double)expected : 1.0);
+    } else {
+        text_str(out, "null");
+    }
+    text_printf(out, ",\"completed\":%" PRIu64 "}}\n", metric_get(&m->loads));
+}
+
 static void print_feed(const struct admin *a, struct text *out)
 {
     const struct refresh_metrics *m = refresher_metrics(a->refresher);
@@ -138,8 +195,7 @@ static void print_feed(const struct admin *a, struct text *out)
                 metric_get(&m->era), metric_get(&m->connected) ? "true" : "false",
                 unproven <= a->unproven_after_ms * 1000 ? "true" : "false", unproven / 1000, metric_get(&m->backlog),
                 duty(m));
-    text_printf(out, "\"load\":{\"running\":%s,\"up_to_id\":%" PRIu64 ",\"completed\":%" PRIu64 "}}\n",
-                metric_get(&m->loading) ? "true" : "false", metric_get(&m->loaded_up_to), metric_get(&m->loads));
+    print_load(m, out);
 }
 
 static int status(void *context, struct text *out)
@@ -153,8 +209,7 @@ static int status(void *context, struct text *out)
     text_printf(out, "\"draining\":%s,\"workers\":%zu,\"connections\":%zu,",
                 server_is_draining(a->server) ? "true" : "false", server_workers(a->server),
                 server_connections(a->server));
-    text_printf(out, "\"products\":%zu,\"bytes\":%zu,\"resident_bytes\":%" PRIu64 ",", cache_entries(a->cache),
-                cache_bytes(a->cache), resident_bytes());
+    print_memory(a, out);
     print_feed(a, out);
     return 200;
 }

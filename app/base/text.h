@@ -16,6 +16,15 @@ struct text {
 void text_fini(struct text *t);
 void text_clear(struct text *t); /* empty, keeps the storage, forgets a failure */
 void text_add(struct text *t, const void *bytes, size_t len);
+static inline void text_char(struct text *t, char c)
+{
+    if (t->cap - t->len < 2 || t->failed) {
+        text_add(t, &c, 1);
+        return;
+    }
+    t->at[t->len++] = c;
+    t->at[t->len] = '\0';
+}
 void text_str(struct text *t, const char *string);
 void text_printf(struct text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* A JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD: for logs, problems and

@@ -32,6 +32,7 @@ bool cache_new(struct cache **out, size_t expected_products, struct error *e)
         return error_set(e, ERROR_SYSTEM, "no memory for the cache");
     }
     memset(c, 0, sizeof *c);
+    cache_map_cache = c;
     unsigned long size = 1024;
     while (size < expected_products * 2) {
         size *= 2;
@@ -63,6 +64,7 @@ void cache_free(struct cache **cache)
         return;
     }
     guard_saw(c);
+    cache_map_cache = c;
     ck_epoch_barrier(&c->writer);
     cache_each(c, free_slot, NULL);
     struct applied *a = atomic_load(&c->applied);
@@ -168,9 +170,37 @@ size_t cache_entries(const struct cache *c)
     return atomic_load_explicit(&c->entries, memory_order_relaxed);
 }
 
+size_t cache_left_out(const struct cache *c)
+{
+    return atomic_load_explicit(&c->left_out, memory_order_relaxed);
+}
+
+size_t cache_payload(const struct cache *c)
+{
+    return atomic_load_explicit(&c->payload, memory_order_relaxed);
+}
+
 size_t cache_bytes(const struct cache *c)
 {
     return atomic_load_explicit(&c->bytes, memory_order_relaxed);
+}
+
+size_t cache_memory(const struct cache *c)
+{
+    return atomic_load_explicit(&c->allocated, memory_order_relaxed) +
+           atomic_load_explicit(&c->slots_memory, memory_order_relaxed) +
+           atomic_load_explicit(&c->table_memory, memory_order_relaxed) +
+           atomic_load_explicit(&c->ids_memory, memory_order_relaxed);
+}
+
+size_t cache_memory_limit(const struct cache *c)
+{
+    return c->memory_limit;
+}
+
+void cache_set_memory_limit(struct cache *c, size_t bytes)
+{
+    c->memory_limit = bytes;
 }
 
 size_t cache_slots(const struct cache *c)
@@ -191,12 +221,13 @@ struct slot *cache_slot(struct cache *c, int64_t id, bool create)
         return NULL;
     }
     slot->id = id;
-    cache_map_writer = &c->writer;
+    cache_map_cache = c;
     guard_told(slot);
     if (!ck_hs_put_unique(&c->slots, cache_hash(id), slot)) {
         free(slot);
         return NULL;
     }
+    cache_add(&c->slots_memory, SLOT_ALLOCATED);
     return slot;
 }
 

@@ -54,6 +54,7 @@ struct found {
 /* ---- set-up and tear-down: no other thread runs ---- */
 MUST_CHECK bool cache_new(struct cache **out, size_t expected_products, struct error *e);
 void cache_free(struct cache **cache);
+void cache_set_memory_limit(struct cache *c, size_t bytes);
 
 /* ---- readers: inside a guard ---- */
 struct found cache_get(const struct guard *g, int64_t id);
@@ -68,17 +69,23 @@ int64_t cache_proved_us(const struct cache *c); /* clock_us when the newest log 
 /* How many products may exist that the id index lacks: their changes are announced, but not published yet. Read after
  * cache_applied and before cache_ids; 0: the index lacks nothing of what is applied (if the cache is complete). */
 size_t cache_arriving(const struct cache *c);
-size_t cache_entries(const struct cache *c); /* products that exist */
-size_t cache_bytes(const struct cache *c);   /* of entries, without allocator overhead */
+size_t cache_entries(const struct cache *c);  /* products that exist */
+size_t cache_left_out(const struct cache *c); /* … whose documents are not in memory, for want of room */
+size_t cache_payload(const struct cache *c);  /* bytes of all documents in all codings */
+size_t cache_bytes(const struct cache *c);    /* of entries, without allocator overhead */
+size_t cache_memory(const struct cache *c);   /* bytes of all that the catalogue takes: entries, slots, table, id index,
+                                               * each with its allocator overhead; not what waits to be given back */
 size_t cache_slots(const struct cache *c);
+/* --memory-limit, of cache_memory; 0: none. The cache keeps it for all; whoever publishes keeps to it. */
+size_t cache_memory_limit(const struct cache *c);
 
 /* ---- the refresher ---- */
 enum { PUBLISH_MAX = 256 };
 
 enum publish_result {
     PUBLISH_DONE,
-    PUBLISH_OLD,       /* the slot has something as new or newer: dropped */
-    PUBLISH_AGAIN,     /* a newer change was announced meanwhile: dropped, fetch again */
+    PUBLISH_OLD,   /* the slot has something as new or newer: dropped. What was left out is filled by the same stamp */
+    PUBLISH_AGAIN, /* a newer change was announced meanwhile: dropped, fetch again */
     PUBLISH_NO_MEMORY, /* dropped, or shown but not listed: what was read must be read and published again */
 };
 

@@ -14,7 +14,10 @@ struct cache {
     _Atomic size_t arriving;
     _Alignas(64) _Atomic int64_t proved_us;
     /* shared: for metrics */
-    _Alignas(64) _Atomic size_t entries, bytes;
+    _Alignas(64) _Atomic size_t entries, left_out, payload, bytes; /* of entries */
+    _Atomic size_t allocated;                                      /* … as the heap has them */
+    _Atomic size_t slots_memory, table_memory, ids_memory;
+    size_t memory_limit; /* fixed */
 
     /* owned by the refresher */
     ck_epoch_record_t writer;
@@ -25,9 +28,18 @@ struct cache {
     ck_epoch_t epoch;
 };
 
-/* The table's memory; map_writer says on whose behalf the running thread changes it (ck_malloc passes no context). */
+/* The table's memory; map_cache says on whose behalf the running thread changes it (ck_malloc passes no context). */
 extern struct ck_malloc cache_map_memory;
-extern _Thread_local ck_epoch_record_t *cache_map_writer;
+extern _Thread_local struct cache *cache_map_cache;
+
+/* Of a number that only the running thread writes. */
+static inline void cache_add(_Atomic size_t *to, int64_t n)
+{
+    atomic_store_explicit(to, atomic_load_explicit(to, memory_order_relaxed) + (size_t)n, memory_order_relaxed);
+}
+
+/* A slot as the heap has it. */
+enum { SLOT_ALLOCATED = (sizeof(struct slot) + sizeof(size_t) + 15) / 16 * 16 };
 
 unsigned long cache_hash(int64_t id);
 

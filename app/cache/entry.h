@@ -24,25 +24,40 @@ struct document {
 };
 
 struct entry {
+    /* what every request reads comes first: one line of the processor's cache, two with its document's row */
     int64_t id;
-    stamp stamp;          /* of the snapshot that it was read in; set once, before publishing */
-    bool exists;          /* false: Postgres has no such product, and there are no documents */
-    bool refused;         /* it exists, but a document is over the size limit: there are no documents */
-    uint32_t size;        /* bytes of this allocation */
-    int64_t published_us; /* clock_us when it was published */
-    uint64_t digest;      /* of the rows that it was made of (refresh/digest.h); 0 if it does not exist */
-    struct document document[DOCUMENT_KINDS];
-    uint32_t card_length;     /* the card is this prefix of the product document, and a brace */
-    char card_hash[HASH_HEX]; /* as document.hash, of the card's bytes */
-
-    /* memory only */
+    stamp stamp;           /* of the snapshot that it was read in; set once, before publishing */
     _Atomic uint32_t pins; /* 1 for the cache, 1 for each response that still sends it */
-    ck_epoch_entry_t reclaim;
+    uint32_t size;         /* bytes of this allocation */
+    bool exists;           /* false: Postgres has no such product, and there are no documents */
+    bool refused;          /* it exists, but there are no documents; `bytes` say why, as text that ends with NUL */
+    bool left_out;         /* refused, for want of room: --memory-limit */
+    uint32_t card_length;  /* the card is this prefix of the product document, and a brace */
+    struct document document[DOCUMENT_KINDS];
+    char card_hash[HASH_HEX]; /* as document.hash, of the card's bytes */
+    int64_t published_us;     /* clock_us when it was published */
+    uint64_t digest;          /* of the rows that it was made of (refresh/digest.h); 0 if it does not exist */
+    ck_epoch_entry_t reclaim; /* memory only */
     char bytes[];
 };
 
 /* With room for `bytes` bytes of documents; NULL when there is no memory. Any thread. */
 struct entry *entry_new(int64_t id, bool exists, size_t bytes);
+/* Of a product that exists and is not served; NULL when there is no memory. Any thread. */
+struct entry *entry_new_refused(int64_t id, const char *why);
+/* Gives up the documents of an entry that is not published yet, and most of its memory; the entry may move. */
+void entry_leave_out(struct entry **entry);
+
+/* Bytes of its documents in all codings. */
+static inline size_t entry_payload(const struct entry *e)
+{
+    return e->exists && !e->refused ? e->size - sizeof *e : 0;
+}
+/* What it takes of the heap: glibc puts a word before each allocation and rounds to 16. */
+static inline size_t entry_allocated(const struct entry *e)
+{
+    return (e->size + sizeof(size_t) + 15) & ~(size_t)15;
+}
 
 static inline const char *entry_bytes(const struct entry *e, enum document_kind kind, enum coding coding)
 {

@@ -45,6 +45,12 @@ size_t id_index_rank(const struct id_root *root, int64_t id);
 bool id_index_has(const struct id_root *root, int64_t id);
 /* Copies up to `max` ids from `position` on; returns how many. */
 size_t id_index_copy(const struct id_root *root, size_t position, int64_t *out, size_t max);
+/* Bytes that it takes of the heap, with all its leaves. */
+static inline size_t id_root_allocated(const struct id_root *root)
+{
+    return sizeof *root + root->count * sizeof(int64_t) +
+           root->leaves * (sizeof *root->branch + sizeof(struct id_leaf) + sizeof(size_t));
+}
 static inline size_t id_index_count(const struct id_root *root)
 {
     return root ? root->count : 0;

@@ -6,8 +6,11 @@
 static void account(struct cache *c, const struct entry *e, int sign)
 {
     if (e) {
-        atomic_fetch_add_explicit(&c->entries, (size_t)(sign * (e->exists ? 1 : 0)), memory_order_relaxed);
-        atomic_fetch_add_explicit(&c->bytes, (size_t)(sign * (int64_t)e->size), memory_order_relaxed);
+        cache_add(&c->entries, sign * e->exists);
+        cache_add(&c->left_out, sign * e->left_out);
+        cache_add(&c->payload, sign * (int64_t)entry_payload(e));
+        cache_add(&c->bytes, sign * (int64_t)e->size);
+        cache_add(&c->allocated, sign * (int64_t)entry_allocated(e));
     }
 }
 
@@ -23,6 +26,13 @@ static enum publish_result judge(struct cache *c, const struct entry *e, struct 
         return PUBLISH_AGAIN;
     }
     return old && e->stamp <= old->stamp ? PUBLISH_OLD : PUBLISH_DONE;
+}
+
+/* What was left out for want of room is filled by what was read in the same snapshot, too. */
+static bool fills(const struct entry *e, const struct slot *slot)
+{
+    const struct entry *old = atomic_load_explicit(&slot->entry, memory_order_relaxed);
+    return old->left_out && !e->left_out && e->stamp == old->stamp;
 }
 
 static void replace(struct cache *c, struct slot *slot, struct entry **e)
@@ -52,6 +62,7 @@ static bool change_ids(struct cache *c, const int64_t *add, size_t adds, const i
         return false;
     }
     atomic_store_explicit(&c->ids, root, memory_order_release);
+    atomic_store_explicit(&c->ids_memory, id_root_allocated(root), memory_order_relaxed);
     cache_retire_ids(c, retired, old, garbage);
     return true;
 }
@@ -78,6 +89,9 @@ static void sort_out(struct cache *c, struct entry **entries, size_t count, enum
     for (size_t i = 0; i < count; i++) {
         slots[i] = cache_slot(c, entries[i]->id, true);
         results[i] = judge(c, entries[i], slots[i]);
+        if (results[i] == PUBLISH_OLD && fills(entries[i], slots[i])) {
+            results[i] = PUBLISH_DONE;
+        }
         const struct entry *shown = shown_after(entries[i], results[i], slots[i]);
         if (!shown || shown->exists == is_listed(c, shown->id)) {
             continue;
@@ -157,7 +171,7 @@ void cache_publish(struct cache *c, struct entry **entries, size_t count, enum p
 void cache_forget(struct cache *c, struct slot *slot)
 {
     ENSURE(!is_listed(c, slot->id) && slot->queue == 0 && !slot->fetching && !slot->arriving);
-    cache_map_writer = &c->writer;
+    cache_map_cache = c;
     ck_hs_remove(&c->slots, cache_hash(slot->id), slot);
     struct entry *old = atomic_load_explicit(&slot->entry, memory_order_relaxed);
     if (old) {

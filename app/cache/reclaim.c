@@ -2,13 +2,17 @@
  * entered before it was taken away has been left. All of it happens on the refresher's thread. */
 #include "cache/cache_state.h"
 
+#include "cache/heap.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-_Thread_local ck_epoch_record_t *cache_map_writer;
+_Thread_local struct cache *cache_map_cache;
 
 struct map {
     ck_epoch_entry_t reclaim;
+    struct cache *cache;
+    size_t size;
     _Alignas(64) char bytes[];
 };
 
@@ -21,18 +25,29 @@ CK_EPOCH_CONTAINER(struct applied, reclaim, applied_of)
 static void *map_alloc(size_t size)
 {
     /* Zeroed: libck 0.7.1 leaves a counter of the map unset. */
-    size_t whole = (sizeof(struct map) + size + 63) & ~(size_t)63;
-    struct map *m = aligned_alloc(64, whole);
+    size_t align = size >= HUGE_PAGE ? HUGE_PAGE : 64;
+    size_t whole = (sizeof(struct map) + size + align - 1) & ~(align - 1);
+    struct map *m = aligned_alloc(align, whole);
     if (!m) {
         return NULL;
     }
-    memset(m, 0, whole);
+    heap_advise_range((uintptr_t)m, whole);
+    memset(m, 0, sizeof *m + size);
+    m->cache = cache_map_cache;
+    m->size = sizeof *m + size;
+    cache_add(&m->cache->table_memory, (int64_t)m->size);
     return m->bytes;
+}
+
+static void free_map(struct map *m)
+{
+    cache_add(&m->cache->table_memory, -(int64_t)m->size);
+    free(m);
 }
 
 static void map_reclaim(ck_epoch_entry_t *e)
 {
-    free(map_of(e));
+    free_map(map_of(e));
 }
 
 static void map_free(void *bytes, size_t size, bool defer)
@@ -40,9 +55,9 @@ static void map_free(void *bytes, size_t size, bool defer)
     (void)size;
     struct map *m = (struct map *)((char *)bytes - offsetof(struct map, bytes));
     if (defer) {
-        ck_epoch_call(cache_map_writer, &m->reclaim, map_reclaim);
+        ck_epoch_call(&m->cache->writer, &m->reclaim, map_reclaim);
     } else {
-        free(m);
+        free_map(m);
     }
 }
 
@@ -103,6 +118,7 @@ void cache_retire_entry(struct cache *c, struct entry *e)
 
 void cache_retire_slot(struct cache *c, struct slot *slot)
 {
+    cache_add(&c->slots_memory, -(int64_t)SLOT_ALLOCATED);
     ck_epoch_call(&c->writer, &slot->reclaim, slot_reclaim);
 }
 

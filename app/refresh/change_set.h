@@ -9,6 +9,7 @@ enum urgency {
     URGENCY_READ,   /* read since it was last published */
     URGENCY_REST,
     URGENCY_ABSENT, /* not to be fetched: says "no such product", and is forgotten after a while */
+    URGENCY_LEFT_OUT, /* not to be fetched: there is no room for its documents */
     URGENCIES
 };
 

@@ -127,8 +127,10 @@ static void *fetcher_main(void *context)
 static bool start_fetcher(struct fetch_pool *pool, struct error *e)
 {
     struct fetcher *t = &pool->fetchers[pool->count];
-    *t = (struct fetcher){
-        .pool = pool, .takes_slices = pool->count > 0, .pg = {.options = &pool->options.pg, .purpose = "fetch"}};
+    *t = (struct fetcher){.pool = pool,
+                          .takes_slices = pool->count > 0,
+                          .loads_at_once = pool->options.loads_at_once,
+                          .pg = {.options = &pool->options.pg, .purpose = "fetch"}};
     if (!entry_maker_new(&t->maker, pool->options.document_max, e)) {
         return false;
     }

@@ -7,11 +7,11 @@
 #include "cache/entry.h"
 #include "refresh/pg.h"
 
-enum { FETCH_IDS_MAX = 256 };
+enum { FETCH_IDS_MAX = 256, FETCH_BOUNDS_MAX = 32, FETCHERS_MAX = 16 };
 
 enum fetch_kind {
     FETCH_IDS,             /* the products in ids */
-    FETCH_SLICE,           /* the next `slice` products after `after` */
+    FETCH_SLICE,           /* the first products with after < id ≤ until */
     FETCH_PRUNE,           /* has the change log forget what is older than prune_seconds */
     FETCH_RANGE_DIGEST,    /* the digest of all products with after < id ≤ up_to together */
     FETCH_PRODUCT_DIGESTS, /* … of each of them */
@@ -42,7 +42,10 @@ struct fetch {
     size_t count;       /* FETCH_IDS: how many, ascending, no repeats */
     int64_t ids[FETCH_IDS_MAX];
     const struct entry *before[FETCH_IDS_MAX]; /* what is shown of them, pinned, fetch_free unpins; or NULL */
-    int64_t after, slice, prune_seconds;
+    int64_t after, until;
+    int64_t slice; /* FETCH_SLICE: at most so many products; twice as many, if its end was a bound */
+    uint32_t load; /* FETCH_SLICE: the refresher's own */
+    int64_t prune_seconds;
 
     /* the answer: set by the fetcher */
     bool ok;
@@ -51,8 +54,12 @@ struct fetch {
     struct entry *
         *entries; /* by id; for FETCH_IDS one for each id asked for; malloc'ed, fetch_free frees what is left */
     size_t entry_count;
-    int64_t up_to; /* FETCH_SLICE: all products with after < id ≤ up_to are in entries; INT64_MAX: no more follow.
+    int64_t up_to; /* FETCH_SLICE: all products with after < id ≤ up_to are in entries; at most `until`.
                     * Digests: set by the refresher */
+    bool refused;  /* FETCH_SLICE: it worked, but no permit was free; nothing was read */
+    int64_t bounds[FETCH_BOUNDS_MAX]; /* FETCH_SLICE with an open end (INT64_MAX): where the slices after it end, as */
+    size_t bound_count;               /* far as they are full; ascending */
+    int64_t estimate; /* … and how many products there are by Postgres's statistics; ≤ 0: not known */
     int64_t pruned;
     struct digest *digests; /* by id; malloc'ed, fetch_free frees them. FETCH_RANGE_DIGEST: exactly one, with id 0 */
     size_t digest_count;
@@ -67,8 +74,9 @@ void fetch_free(struct fetch **fetch);
 
 struct fetch_options {
     struct pg_options pg;
-    size_t threads;      /* ≥ 2: the first one never takes slices, so that a change never waits behind one */
-    size_t document_max; /* bytes */
+    size_t threads;        /* ≥ 2: the first one never takes slices, so that a change never waits behind one */
+    size_t document_max;   /* bytes */
+    int64_t loads_at_once; /* slices that may be read at once, by all replicas together */
 };
 
 struct fetch_pool;

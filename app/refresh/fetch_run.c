@@ -55,7 +55,7 @@ static bool read_ids(struct fetcher *t, const struct fetch *f, struct error *e)
 /* COPY's binary format starts with a signature, flags and an extension, glued to the first row. */
 enum { COPY_HEADER = 19 };
 
-static bool read_copy(struct fetcher *t, struct error *e)
+static bool read_copy(struct fetcher *t, enum row_kind kind, struct error *e)
 {
     bool first = true;
     for (;;) {
@@ -71,7 +71,7 @@ static bool read_copy(struct fetcher *t, struct error *e)
         bool end;
         int skip = first && len >= COPY_HEADER ? COPY_HEADER : 0;
         first = false;
-        bool ok = rows_split_copy(row + skip, (size_t)(len - skip), fields, &end, e) &&
+        bool ok = rows_split_copy(row + skip, (size_t)(len - skip), kind, fields, &end, e) &&
                   (end || rows_add(&t->rows, fields, e));
         PQfreemem(row);
         if (!ok) {
@@ -80,57 +80,101 @@ static bool read_copy(struct fetcher *t, struct error *e)
     }
 }
 
-/* All results of what was sent: COPYs are read, others passed over. */
+/* All results of what was sent: one COPY of each kind is read, in their order; others are passed over. */
 static bool read_results(struct fetcher *t, struct error *e)
 {
     PGresult *result;
+    enum row_kind kind = ROW_SNAPSHOT;
     while (pg_next_result(&t->pg, &result, e)) {
         if (!result) {
             return true;
         }
         bool copy = PQresultStatus(result) == PGRES_COPY_OUT;
         PQclear(result);
-        if (copy && !read_copy(t, e)) {
+        if (copy && !read_copy(t, kind++, e)) {
             return false;
         }
     }
     return false;
 }
 
-/* The last id of the slice, in the transaction that the COPYs follow in. The LOCK comes before the snapshot: TRUNCATE
- * does not keep to snapshots. */
+/* The transaction that the COPYs follow in. The LOCK comes before the snapshot: TRUNCATE does not keep to snapshots.
+ * The permit ends with the transaction, so also with a replica that dies; it is tried and never waited for, because
+ * what waits in a transaction holds back the vacuum horizon. */
 static bool begin_slice(struct fetcher *t, struct fetch *f, struct error *e)
 {
-    char sql[640];
-    snprintf(sql, sizeof sql,
-             "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; LOCK TABLE public.products, public.features,"
-             " public.styles, public.photos, public.skus, public.related_products IN ACCESS SHARE MODE;"
-             " SELECT id::text FROM public.products WHERE id > %" PRId64 " ORDER BY id OFFSET %" PRId64 " LIMIT 1",
-             f->after, f->slice - 1);
+    struct text sql = {0};
+    text_str(&sql, SQL_BEGIN_SLICE "SELECT CASE");
+    for (int64_t i = 0; i < t->loads_at_once; i++) {
+        text_printf(&sql, " WHEN " SQL_TRY_PERMIT " THEN true", i);
+    }
+    text_str(&sql, " ELSE false END");
+    PGresult *result;
+    bool ok = sql.failed ? error_set(e, ERROR_SYSTEM, "no memory for a query") : pg_query(&t->pg, sql.at, &result, e);
+    text_fini(&sql);
+    if (ok) {
+        f->refused = PQgetvalue(result, 0, 0)[0] != 't';
+        PQclear(result);
+    }
+    return ok;
+}
+
+static bool end_slice(struct fetcher *t, struct error *e)
+{
+    PGresult *result;
+    if (!pg_query(&t->pg, "COMMIT", &result, e)) {
+        return false;
+    }
+    PQclear(result);
+    return true;
+}
+
+/* Where the slice ends, and for one with an open end, where those after it do. One whose end was a bound is whole,
+ * unless so much has been added since that it would be twice as large. */
+static bool find_bounds(struct fetcher *t, struct fetch *f, struct error *e)
+{
+    bool open = f->until == INT64_MAX;
+    int64_t step = open ? f->slice : 2 * f->slice;
+    char sql[sizeof SQL_BOUNDS + 128];
+    snprintf(sql, sizeof sql, SQL_BOUNDS, f->after, f->until, open ? step * (FETCH_BOUNDS_MAX + 1) : step, step);
     PGresult *result;
     if (!pg_query(&t->pg, sql, &result, e)) {
         return false;
     }
-    f->up_to = PQntuples(result) ? strtoll(PQgetvalue(result, 0, 0), NULL, 10) : INT64_MAX;
+    f->up_to = f->until;
+    for (int i = 0; i < PQntuples(result) && i <= FETCH_BOUNDS_MAX; i++) {
+        int64_t bound = strtoll(PQgetvalue(result, i, 0), NULL, 10);
+        if (i == 0) {
+            f->up_to = bound;
+            f->estimate = strtoll(PQgetvalue(result, i, 1), NULL, 10);
+        } else {
+            f->bounds[f->bound_count++] = bound;
+        }
+    }
     PQclear(result);
     return true;
 }
 
 static bool read_slice(struct fetcher *t, struct fetch *f, struct error *e)
 {
-    static const struct {
-        const char *select, *id, *order;
-    } copies[] = {{SQL_PRODUCTS, "id", SQL_ORDER_PRODUCTS}, {SQL_FEATURES, "product_id", SQL_ORDER_2},
-                  {SQL_STYLES, "product_id", SQL_ORDER_2},  {SQL_PHOTOS, "product_id", SQL_ORDER_3},
-                  {SQL_SKUS, "product_id", SQL_ORDER_3},    {SQL_RELATED, "product_id", SQL_ORDER_2}};
+    static const struct copy_sql copies[ROW_KINDS] = SQL_COPIES;
     if (!begin_slice(t, f, e)) {
         return false;
     }
+    if (f->refused) {
+        return end_slice(t, e);
+    }
+    if (!find_bounds(t, f, e)) {
+        return false;
+    }
     struct text sql = {0};
-    text_str(&sql, "COPY (" SQL_SNAPSHOT ") TO STDOUT (FORMAT binary);");
-    for (size_t i = 0; i < sizeof copies / sizeof *copies; i++) {
-        text_printf(&sql, "COPY (%s> %" PRId64 " AND %s <= %" PRId64 "%s) TO STDOUT (FORMAT binary);", copies[i].select,
-                    f->after, copies[i].id, f->up_to, copies[i].order);
+    text_str(&sql, SQL_COPY_SNAPSHOT);
+    for (int kind = ROW_PRODUCT; kind < ROW_KINDS; kind++) {
+        const struct copy_sql *copy = &copies[kind];
+        text_printf(&sql,
+                    "COPY (SELECT %s WHERE %s > %" PRId64 " AND %s <= %" PRId64
+                    " ORDER BY %s) TO STDOUT (FORMAT binary);",
+                    copy->select, copy->id, f->after, copy->id, f->up_to, copy->order);
     }
     text_str(&sql, "COMMIT");
     bool ok = sql.failed ? error_set(e, ERROR_SYSTEM, "no memory for a query") : pg_send(&t->pg, sql.at, e);
@@ -235,6 +279,14 @@ static bool join_era(struct fetcher *t, struct fetch *f, struct error *e)
     return error_set(e, ERROR_POSTGRES, "Postgres (fetch) is in another era than the feed");
 }
 
+/* Its rows are megabytes, which no other fetch needs. */
+static bool run_slice(struct fetcher *t, struct fetch *f, struct error *e)
+{
+    bool ok = read_slice(t, f, e) && (f->refused || make_entries(t, f, e));
+    rows_fini(&t->rows);
+    return ok;
+}
+
 bool fetch_run(struct fetcher *t, struct fetch *f, struct error *e)
 {
     if (!join_era(t, f, e)) {
@@ -245,7 +297,7 @@ bool fetch_run(struct fetcher *t, struct fetch *f, struct error *e)
     case FETCH_IDS:
         return read_ids(t, f, e) && make_entries(t, f, e);
     case FETCH_SLICE:
-        return read_slice(t, f, e) && make_entries(t, f, e);
+        return run_slice(t, f, e);
     case FETCH_RANGE_DIGEST:
     case FETCH_PRODUCT_DIGESTS:
         return fetch_run_digests(t, f, e);

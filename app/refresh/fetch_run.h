@@ -10,6 +10,7 @@ struct fetcher {
     struct fetch_pool *pool;
     pthread_t thread;
     bool takes_slices;
+    int64_t loads_at_once; /* permits that there are */
     struct pg pg;
     struct rows rows;
     struct entry_maker *maker;

@@ -1,6 +1,11 @@
-/* Loading the whole catalogue: at the start, and whenever everything may have changed. Slices of
- * ascending ids, each read in one short transaction; what the feed says meanwhile is marked as always,
- * so a slice that is older than a change is refused product by product. */
+/* Loading the whole catalogue: at the start, and whenever everything may have changed. Slices of ids, each read in one
+ * short transaction, several under way at once and back in any order; what the feed says meanwhile is marked as always,
+ * so a slice that is older than a change is refused product by product.
+ *
+ * `todo` is what has neither been loaded nor is under way: ranges of ids that do not overlap, of which one at most is
+ * open at its end. A slice of that one tells where the slices after it end; a slice that comes back with less than its
+ * range, or with nothing, leaves the rest to do. Everything is loaded when nothing is to do and nothing is under way.
+ */
 #include "refresh/refresher_state.h"
 
 #include "base/clock.h"
@@ -9,32 +14,76 @@
 
 #include <stdlib.h>
 
+enum {
+    REPORT_US = 3000000,
+    REFUSED_MS = 10, /* … until 20: then a slice that found no permit is tried again */
+};
+
+/* ---- what is to do -------------------------------------------------------------------------- */
+
+static void todo_add(struct refresher *r, int64_t after, int64_t until)
+{
+    if (after < until) {
+        r->load.todo[r->load.todo_count++] = (struct id_range){after, until};
+    }
+}
+
+static struct id_range todo_take(struct refresher *r)
+{
+    struct id_range *todo = r->load.todo;
+    size_t lowest = 0;
+    size_t open = 0;
+    for (size_t i = 0; i < r->load.todo_count; i++) {
+        lowest = todo[i].after < todo[lowest].after ? i : lowest;
+        open = todo[i].until == INT64_MAX ? i : open;
+    }
+    size_t at = r->load.todo_count <= LOAD_FEW && todo[open].until == INT64_MAX ? open : lowest;
+    struct id_range range = todo[at];
+    todo[at] = todo[--r->load.todo_count];
+    return range;
+}
+
 void load_start(struct refresher *r)
 {
-    r->load.after = 0;
+    r->load.number++; /* slices under way belong to the load before */
     r->load.started_us = clock_us();
+    r->load.report_us = r->load.started_us + REPORT_US;
+    r->load.products = r->load.reported = 0;
     r->load.running = true;
     r->load.lacks = false;
-    r->load.again = r->load.slice_under_way; /* the slice under way belongs to the load before */
+    r->load.todo_count = 0;
+    todo_add(r, 0, INT64_MAX);
     metric_set(&r->metrics.loading, 1);
-    metric_set(&r->metrics.loaded_up_to, 0);
+    metric_set(&r->metrics.load_products, 0);
+}
+
+/* ---- slices out ----------------------------------------------------------------------------- */
+
+static bool can_send(const struct refresher *r)
+{
+    return r->load.running && r->load.todo_count > 0 && r->load.under_way + 1 < (size_t)r->options.fetchers &&
+           clock_us() >= r->load.retry_us;
 }
 
 void load_send(struct refresher *r)
 {
-    if (!r->load.running || r->load.slice_under_way) {
-        return;
+    while (can_send(r)) {
+        struct fetch *f = refresher_fetch(r, FETCH_SLICE);
+        if (!f) {
+            r->fetch_retry_us = clock_us() + r->options.reconnect_max_ms * 1000;
+            return;
+        }
+        struct id_range range = todo_take(r);
+        f->load = r->load.number;
+        f->after = range.after;
+        f->until = range.until;
+        f->slice = r->options.slice;
+        r->load.under_way++;
+        fetch_submit(r->pool, &f);
     }
-    struct fetch *f = refresher_fetch(r, FETCH_SLICE);
-    if (!f) {
-        r->fetch_retry_us = clock_us() + r->options.reconnect_max_ms * 1000;
-        return;
-    }
-    f->after = r->load.after;
-    f->slice = r->options.slice;
-    r->load.slice_under_way = true;
-    fetch_submit(r->pool, &f);
 }
+
+/* ---- slices in ------------------------------------------------------------------------------ */
 
 static void finish_load(struct refresher *r)
 {
@@ -95,22 +144,66 @@ static bool publish_slice(struct refresher *r, struct fetch *f, struct error *e)
     return all || error_set(e, ERROR_SYSTEM, "no memory to publish a slice");
 }
 
-void load_take_done(struct refresher *r, struct fetch *f)
+/* The others may need it more: whoever has none waits, and who gets the next one is left to chance. */
+static void wait_for_permit(struct refresher *r)
 {
-    r->load.slice_under_way = false;
-    if (r->load.again || !refresher_is_current(r, f)) {
-        r->load.again = false; /* a new load has begun, or the slice is asked for again */
-        return;
+    r->load.retry_us = clock_us() + (REFUSED_MS + refresher_jitter(r, REFUSED_MS)) * 1000;
+    if (r->load.under_way == 0) {
+        metric_set(&r->metrics.load_waiting, 1);
     }
+}
+
+/* What the slice leaves to do of its range. */
+static void take_slice(struct refresher *r, struct fetch *f)
+{
+    size_t products = f->entry_count;
     if (!publish_slice(r, f, &f->error)) {
         refresher_fetch_failed(r, f);
+        todo_add(r, f->after, f->until);
         return;
     }
+    r->load.products += products;
     metric_add(&r->metrics.slices, 1);
-    r->load.after = f->up_to;
-    if (f->up_to == INT64_MAX) {
-        finish_load(r);
-    } else {
-        metric_set(&r->metrics.loaded_up_to, (uint64_t)f->up_to);
+    metric_set(&r->metrics.load_products, r->load.products);
+    metric_set(&r->metrics.load_waiting, 0);
+    int64_t after = f->up_to;
+    for (size_t i = 0; i < f->bound_count; after = f->bounds[i++]) {
+        todo_add(r, after, f->bounds[i]);
     }
+    todo_add(r, after, f->until);
+    if (f->estimate > 0) {
+        metric_set(&r->metrics.load_expected, (uint64_t)f->estimate);
+    }
+}
+
+void load_take_done(struct refresher *r, struct fetch *f)
+{
+    r->load.under_way--;
+    if (f->load != r->load.number) {
+        /* The new load goes over this range, too. */
+    } else if (f->refused || !refresher_is_current(r, f)) {
+        todo_add(r, f->after, f->until);
+    } else {
+        take_slice(r, f);
+    }
+    if (f->refused) {
+        wait_for_permit(r);
+    }
+    if (r->load.running && r->load.todo_count == 0 && r->load.under_way == 0) {
+        finish_load(r);
+    }
+}
+
+void load_report(struct refresher *r)
+{
+    int64_t now = clock_us();
+    if (!r->load.running || now < r->load.report_us) {
+        return;
+    }
+    uint64_t since_us = (uint64_t)(now - r->load.report_us + REPORT_US);
+    log_info(metric_get(&r->metrics.load_waiting) ? "load_waits" : "load_progress",
+             LOG_INT("products", r->load.products), LOG_INT("expected", metric_get(&r->metrics.load_expected)),
+             LOG_INT("per_second", (r->load.products - r->load.reported) * 1000000 / since_us));
+    r->load.reported = r->load.products;
+    r->load.report_us = now + REPORT_US;
 }

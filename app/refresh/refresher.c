@@ -94,7 +94,7 @@ static void take_wish(int64_t id, void *context)
 static void forget_absent(struct refresher *r, int64_t now)
 {
     struct slot *slot;
-    bool wait = r->load.slice_under_way || audit_needs_slots(r) || !r->feed.pg.connection;
+    bool wait = r->load.under_way > 0 || audit_needs_slots(r) || !r->feed.pg.connection;
     while (!wait && (slot = r->set.head[URGENCY_ABSENT])) {
         const struct entry *e = atomic_load_explicit(&slot->entry, memory_order_relaxed);
         if (now - e->published_us < ABSENT_MS * INT64_C(1000)) {
@@ -116,6 +116,8 @@ static void keep_house(struct refresher *r)
     r->next_reclaim_us = now + RECLAIM_MS * 1000;
     metric_set(&r->metrics.backlog, change_set_backlog(&r->set) + r->ids_fetching);
     forget_absent(r, now);
+    room_keep(r, now);
+    load_report(r);
     if (cache_was_complete(r->cache) && !cache_is_complete(r->cache) && !r->load.running) {
         load_start(r); /* publishing ran out of memory */
     }
@@ -130,6 +132,9 @@ static void wait_for_work(struct refresher *r)
     next = r->next_reclaim_us < next ? r->next_reclaim_us : next;
     if (change_set_backlog(&r->set) > 0 && r->ids_fetches == 0 && r->fetch_retry_us > now && r->fetch_retry_us < next) {
         next = r->fetch_retry_us;
+    }
+    if (r->load.todo_count > 0 && r->load.retry_us > now && r->load.retry_us < next) {
+        next = r->load.retry_us;
     }
     int64_t left_us = next > now ? next - now : 0;
     struct timespec limit = {.tv_sec = left_us / 1000000, .tv_nsec = left_us % 1000000 * 1000};
@@ -170,8 +175,10 @@ static void *refresher_main(void *context)
 
 static bool start_pool(struct refresher *r, struct error *e)
 {
-    struct fetch_options options = {
-        .pg = r->pg, .threads = (size_t)r->options.fetchers, .document_max = (size_t)r->options.document_max};
+    struct fetch_options options = {.pg = r->pg,
+                                    .threads = (size_t)r->options.fetchers,
+                                    .document_max = (size_t)r->options.document_max,
+                                    .loads_at_once = r->options.loads_at_once};
     return fetch_pool_new(&r->pool, &options, e);
 }
 
@@ -185,6 +192,7 @@ bool refresher_new(struct refresher **out, const struct refresher_options *optio
     r->options = *options;
     r->cache = cache;
     r->demand = demand;
+    r->room.base = cache_memory(cache);
     r->random = (uint64_t)clock_wall_us() ^ (uint64_t)getpid() << 32;
     r->stop_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (r->stop_fd < 0) {

@@ -16,6 +16,7 @@ struct refresher_options {
     int64_t connect_timeout_ms, statement_timeout_ms;
     int64_t fetchers;         /* threads, each with a connection */
     int64_t slice;            /* products read in one transaction while loading */
+    int64_t loads_at_once;    /* of these transactions, by all replicas together */
     int64_t change_set_limit; /* changes in one log read beyond which all is loaded again */
     int64_t log_retention_s;
     int64_t audit_cycle_s;        /* how long a whole audit may take; 0: none */
@@ -27,7 +28,7 @@ struct refresher_options {
 struct refresh_metrics {
     metric log_reads, log_read_failures, changes, everything, notifications, reconnects, eras;
     metric published, again, old, absent, no_memory, fetches, fetch_failures, slices, loads, read_throughs, pruned;
-    metric backlog, connected, connections, era, loading, loaded_up_to;
+    metric backlog, connected, connections, era, loading, load_waiting, load_products, load_expected;
     metric duty_on, duty_silent, duty_terms, duty_notifications, heartbeats, deaf;
     metric audit_checked, audit_inconsistent, audit_repaired, audit_ranges, audit_cycles, audit_alarms;
     metric audit_cycle_seconds, audit_cycle_ended; /* the last one's: how long it took; seconds since 1970 */
@@ -36,6 +37,9 @@ struct refresh_metrics {
 MUST_CHECK bool refresher_new(struct refresher **out, const struct refresher_options *options, struct cache *cache,
                               struct demand *demand, struct error *e);
 MUST_CHECK bool refresher_start(struct refresher *r, struct error *e);
+/* Whether the catalogue does not fit into the cache's memory limit, found at the start: the process has been sent
+ * SIGTERM, and shall end with this error. Any thread. */
+bool refresher_refusal(const struct refresher *r, struct error *e);
 /* Stops the thread and its fetchers, waits for them, frees. */
 void refresher_free(struct refresher **refresher);
 

@@ -19,6 +19,13 @@ enum {
     PRUNE_MS = 10000,
 };
 
+struct id_range {
+    int64_t after, until; /* after < id ≤ until */
+};
+
+/* While at most LOAD_FEW ranges are to do one is sent that may bring so many more. */
+enum { LOAD_FEW = 16, LOAD_RANGES_MAX = LOAD_FEW + FETCHERS_MAX + FETCH_BOUNDS_MAX + 1 };
+
 struct refresher {
     /* fixed */
     struct refresher_options options;
@@ -53,11 +60,28 @@ struct refresher {
 
     /* owned by the thread: loading everything, slice by slice */
     struct {
-        bool running, slice_under_way, again;
+        bool running;
         bool lacks; /* something could not be published or listed since it began: it is done once more */
-        int64_t after;
+        uint32_t number;
+        size_t under_way; /* slices, those of a load before too */
+        struct id_range todo[LOAD_RANGES_MAX];
+        size_t todo_count;
         int64_t started_us, ended_us;
+        int64_t retry_us;            /* no slice before */
+        int64_t report_us;           /* the next one */
+        uint64_t products, reported; /* loaded; … when that was last reported */
     } load;
+    struct {
+        size_t base;                       /* what the cache took while it was empty */
+        size_t counted;                    /* products in Postgres, once that had to be known; 0: not counted */
+        size_t tried_left_out, tried_used; /* when what was left out was last fetched */
+        size_t peak;                       /* of the cache's memory, and … */
+        uint64_t loads;                    /* … loads completed, when free memory was last given back */
+        bool is_short;                     /* it was said that products are left out */
+        int64_t say_us;                    /* the next time */
+        struct error error;                /* written before … */
+        _Atomic bool refused;              /* … shared: the catalogue does not fit */
+    } room;
     struct audit audit;
     int64_t next_reclaim_us, next_prune_us, next_forget_us;
     bool prune_under_way;
@@ -84,6 +108,14 @@ void refresher_fetch_failed(struct refresher *r, const struct fetch *f);
 /* Whether a fetch that is back may be published: it worked, and the feed has not been lost since. */
 bool refresher_is_current(const struct refresher *r, const struct fetch *f);
 
+/* room.c: --memory-limit */
+/* Takes the documents from entries that have no room, before they are published. */
+void room_admit(struct refresher *r, struct entry **entries, size_t count);
+/* After publishing: refuses a catalogue that will not fit, while it is loaded for the first time. */
+void room_judge(struct refresher *r);
+/* Now and then: has what was left out fetched when there is room again. */
+void room_keep(struct refresher *r, int64_t now);
+
 /* follow.c: the feed, marks and eras */
 void follow_feed(struct refresher *r);
 
@@ -95,3 +127,5 @@ void supply_take_done(struct refresher *r, struct fetch *f);
 void load_start(struct refresher *r);
 void load_send(struct refresher *r);
 void load_take_done(struct refresher *r, struct fetch *f);
+/* Logs how far it has come, now and then. */
+void load_report(struct refresher *r);

@@ -22,7 +22,11 @@ struct renderer {
 static void print(void *context, const char *bytes, size_t len)
 {
     struct renderer *r = context;
-    text_add(r->into, bytes, len);
+    if (len == 1) { /* most calls: quotes, commas, braces */
+        text_char(r->into, *bytes);
+    } else {
+        text_add(r->into, bytes, len);
+    }
 }
 
 bool renderer_new(struct renderer **out, struct error *e)
@@ -72,17 +76,39 @@ static void key(struct renderer *r, const char *name, size_t len)
 }
 #define KEY(r, name) key(r, "" name, sizeof name - 1)
 
+enum { DIGITS_MAX = 24 };
+
+/* Prints it into the end of `digits`; several times as fast as snprintf, and numbers are a third of all tokens. */
+static const char *decimal(int64_t n, char digits[DIGITS_MAX], size_t *len)
+{
+    char *at = digits + DIGITS_MAX;
+    uint64_t left = n < 0 ? -(uint64_t)n : (uint64_t)n;
+    do {
+        *--at = (char)('0' + left % 10);
+        left /= 10;
+    } while (left > 0);
+    if (n < 0) {
+        *--at = '-';
+    }
+    *len = (size_t)(digits + DIGITS_MAX - at);
+    return at;
+}
+
 static void integer(struct renderer *r, int64_t n)
 {
-    check(r, yajl_gen_integer(r->json, n));
+    char digits[DIGITS_MAX];
+    size_t len;
+    const char *at = decimal(n, digits, &len);
+    check(r, yajl_gen_number(r->json, at, len));
 }
 
 /* 64-bit ids as JSON strings: what the contract asks for in two places. */
 static void integer_string(struct renderer *r, int64_t n)
 {
-    char digits[24];
-    int len = snprintf(digits, sizeof digits, "%" PRId64, n);
-    check(r, yajl_gen_string(r->json, (unsigned char *)digits, (size_t)len));
+    char digits[DIGITS_MAX];
+    size_t len;
+    const char *at = decimal(n, digits, &len);
+    check(r, yajl_gen_string(r->json, (const unsigned char *)at, len));
 }
 
 #define MEMBER(r, name, value)                                                                                         \

@@ -176,8 +176,61 @@ uint64_t rows_digest(const struct rows *r, int64_t product_id)
     return digest;
 }
 
-bool rows_split_copy(const char *bytes, size_t len, struct field fields[ROW_COLUMNS], bool *end, struct error *e)
+/* Which of the nine a kind's columns are in COPY; ids that it does not have are 0, texts NULL. */
+static const struct layout {
+    uint16_t columns;
+    uint8_t place[6];
+} layouts[ROW_KINDS] = {
+    [ROW_SNAPSHOT] = {1, {4}},          [ROW_PRODUCT] = {6, {1, 4, 5, 6, 7, 8}},
+    [ROW_FEATURE] = {4, {1, 2, 4, 5}},  [ROW_STYLE] = {6, {1, 2, 3, 4, 5, 6}},
+    [ROW_PHOTO] = {5, {1, 2, 3, 4, 5}}, [ROW_SKU] = {5, {1, 2, 3, 4, 5}},
+    [ROW_RELATED] = {3, {1, 2, 3}},
+};
+
+/* `kind` and what the layout leaves out. */
+static void fill_defaults(enum row_kind kind, struct field fields[ROW_COLUMNS])
 {
+    static const char numbers[ROW_KINDS][8] = {{0},
+                                               {[7] = ROW_PRODUCT},
+                                               {[7] = ROW_FEATURE},
+                                               {[7] = ROW_STYLE},
+                                               {[7] = ROW_PHOTO},
+                                               {[7] = ROW_SKU},
+                                               {[7] = ROW_RELATED}};
+    fields[0] = (struct field){.at = numbers[kind], .len = 8};
+    for (int i = 1; i < ROW_COLUMNS; i++) {
+        fields[i] = i < 4 ? (struct field){.at = numbers[0], .len = 8} : (struct field){0};
+    }
+}
+
+/* The next column; *at moves behind it. */
+static bool split_column(const char **at, const char *end, int column, struct field *out, struct error *e)
+{
+    uint32_t size;
+    size_t left = (size_t)(end - *at);
+    if (left < sizeof size) {
+        return error_set(e, ERROR_POSTGRES, "a COPY row ends in column %d", column);
+    }
+    memcpy(&size, *at, sizeof size);
+    *at += sizeof size;
+    left -= sizeof size;
+    size = be32toh(size);
+    if (size == UINT32_MAX) {
+        *out = (struct field){0};
+        return true;
+    }
+    if (size > left) {
+        return error_set(e, ERROR_POSTGRES, "column %d of a COPY row claims %u bytes of %zu", column, size, left);
+    }
+    *out = (struct field){.at = *at, .len = (int32_t)size};
+    *at += size;
+    return true;
+}
+
+bool rows_split_copy(const char *bytes, size_t len, enum row_kind kind, struct field fields[ROW_COLUMNS], bool *end,
+                     struct error *e)
+{
+    const struct layout *layout = &layouts[kind];
     const char *at = bytes;
     uint16_t columns;
     *end = false;
@@ -191,28 +244,14 @@ bool rows_split_copy(const char *bytes, size_t len, struct field fields[ROW_COLU
         *end = true;
         return true;
     }
-    if (columns != ROW_COLUMNS) {
-        return error_set(e, ERROR_POSTGRES, "a COPY row has %u columns, not %d", columns, ROW_COLUMNS);
+    if (columns != layout->columns) {
+        return error_set(e, ERROR_POSTGRES, "a COPY row has %u columns, not %u", columns, layout->columns);
     }
-    for (int i = 0; i < ROW_COLUMNS; i++) {
-        size_t left = len - (size_t)(at - bytes);
-        uint32_t size;
-        if (left < sizeof size) {
-            return error_set(e, ERROR_POSTGRES, "a COPY row ends in column %d", i);
+    fill_defaults(kind, fields);
+    for (int i = 0; i < columns; i++) {
+        if (!split_column(&at, bytes + len, i, &fields[layout->place[i]], e)) {
+            return false;
         }
-        memcpy(&size, at, sizeof size);
-        at += sizeof size;
-        left -= sizeof size;
-        size = be32toh(size);
-        if (size == UINT32_MAX) {
-            fields[i] = (struct field){0};
-            continue;
-        }
-        if (size > left) {
-            return error_set(e, ERROR_POSTGRES, "column %d of a COPY row claims %u bytes of %zu", i, size, left);
-        }
-        fields[i] = (struct field){.at = at, .len = (int32_t)size};
-        at += size;
     }
     return true;
 }

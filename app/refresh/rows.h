@@ -2,7 +2,7 @@
  * of a fetch were read in one snapshot. Pure: no connection is needed.
  *
  * A row is nine columns in Postgres's binary format: kind, product id, two more ids, five texts
- * (see fetch_sql.h); what a kind does not use is NULL. */
+ * (see fetch_sql.h); what a kind does not use is 0 or NULL, and is not sent by COPY. */
 #pragma once
 #include "base/arena.h"
 #include "base/error.h"
@@ -39,8 +39,8 @@ void rows_fini(struct rows *r);
 /* Copies what it needs of the fields. */
 MUST_CHECK bool rows_add(struct rows *r, const struct field fields[ROW_COLUMNS], struct error *e);
 /* Splits a row of COPY's binary format (after the file header); `end` is set for the trailer. */
-MUST_CHECK bool rows_split_copy(const char *bytes, size_t len, struct field fields[ROW_COLUMNS], bool *end,
-                                struct error *e);
+MUST_CHECK bool rows_split_copy(const char *bytes, size_t len, enum row_kind kind, struct field fields[ROW_COLUMNS],
+                                bool *end, struct error *e);
 
 /* The digest (refresh/digest.h) of all rows that carry this product's id. They must have come in the order that
  * rows_join needs. */

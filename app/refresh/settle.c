@@ -40,6 +40,8 @@ static void settle(struct refresher *r, struct slot *slot)
         refresher_want(r, slot, refresher_urgency(slot));
     } else if (!atomic_load_explicit(&slot->entry, memory_order_relaxed)->exists) {
         change_set_put(&r->set, slot, URGENCY_ABSENT);
+    } else if (atomic_load_explicit(&slot->entry, memory_order_relaxed)->left_out) {
+        change_set_put(&r->set, slot, URGENCY_LEFT_OUT);
     } else {
         change_set_drop(&r->set, slot);
     }
@@ -64,6 +66,7 @@ static void publish_some(struct refresher *r, struct entry **entries, size_t cou
     int64_t ids[PUBLISH_MAX];
     bool exists[PUBLISH_MAX];
     int64_t now = clock_us();
+    room_admit(r, entries, count);
     for (size_t i = 0; i < count; i++) {
         entries[i]->published_us = now;
         ids[i] = entries[i]->id;
@@ -88,6 +91,7 @@ void refresher_publish(struct refresher *r, struct entry **entries, size_t count
         publish_some(r, entries + at, count - at < PUBLISH_MAX ? count - at : PUBLISH_MAX);
     }
     demand_announce(r->demand);
+    room_judge(r);
 }
 
 struct fetch *refresher_fetch(const struct refresher *r, enum fetch_kind kind)

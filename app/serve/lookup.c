@@ -166,6 +166,20 @@ static h2o_iovec_t borrow(h2o_req_t *req, const struct entry *e, const char *byt
     return h2o_iovec_init(bytes, len);
 }
 
+/* Why a product that exists has no documents. */
+static void refuse(struct exchange *x, struct answer *a, const struct entry *e)
+{
+    const struct cache *c = x->worker->service->cache;
+    if (e->left_out) {
+        problem(a, PROBLEM_UNAVAILABLE,
+                "there is no room in memory for product %" PRId64
+                ": the catalogue takes %zu bytes, --memory-limit is %zu",
+                e->id, cache_memory(c), cache_memory_limit(c));
+    } else {
+        problem(a, PROBLEM_UNAVAILABLE, "%s", e->bytes);
+    }
+}
+
 static void look_up_document(struct exchange *x, bool last, struct answer *a, enum document_kind kind)
 {
     static const bool available[CODINGS] = {true, true};
@@ -179,7 +193,7 @@ static void look_up_document(struct exchange *x, bool last, struct answer *a, en
         return;
     }
     if (found.entry->refused) {
-        problem(a, PROBLEM_UNAVAILABLE, "product %" PRId64 " has a document over the limit --document-max-bytes", id);
+        refuse(x, a, found.entry);
         return;
     }
     const struct document *d = &found.entry->document[kind];
@@ -195,11 +209,16 @@ struct cards {
     size_t count;
 };
 
-/* Adds a product's card if there is one to show; false: the answer is a problem, or to wait. */
+/* Adds a product's card if there is one to show; false: the answer is a problem, or to wait. A list lacks what has a
+ * document over its limit, which stays so; but not what has no room for the moment. */
 static bool add_card(struct exchange *x, bool last, struct answer *a, int64_t id, struct cards *cards)
 {
     struct found found = cache_get(x->worker->guard, id);
     if (!can_show(x, last, a, id, &found)) {
+        return false;
+    }
+    if (found.entry && found.entry->left_out) {
+        refuse(x, a, found.entry);
         return false;
     }
     if (!found.absent && !found.entry->refused) {

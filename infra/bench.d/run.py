@@ -14,29 +14,10 @@ from pathlib import Path
 
 import table
 from settings import DOCUMENTS, HERE, parse
-from measuring import commit, machine, main, result_file
+from measuring import commit, copy_of, machine, main, result_file, say
+from servers import BARE, OURS, build_bare
 
 SAMPLE = 50  # documents compared byte by byte, on each server and protocol
-
-
-def say(text):
-    print(text, flush=True)
-
-
-def build_bare(folder):
-    """Two seconds of work: built anew for each run, and nothing of it stays."""
-    from atelier.process import run_checked
-    build = folder / "build"
-    run_checked(["cmake", "-G", "Ninja", "-S", HERE, "-B", build], limit=120)
-    run_checked(["cmake", "--build", build], limit=120)
-    return build / "bare-h2o"
-
-
-def copy_of(program, folder):
-    """Its own copy, so that a build that goes on meanwhile changes nothing."""
-    copy = Path(tempfile.mkdtemp(dir=folder)) / program.name
-    shutil.copy2(program, copy)
-    return copy
 
 
 class Bench:
@@ -63,8 +44,9 @@ class Bench:
     def start_servers(self, atelierd, bare, postgres, certificates):
         from documents import Documents
         from generators import LIST_LENGTH, LISTS
-        from servers import Atelierd, Bare, Nginx
-        from summary import BEFORE, OURS
+        from nginx import Nginx
+        from servers import Atelierd, Bare
+        from summary import BEFORE
         settings = self.settings
         ours = self.add(Atelierd(OURS, atelierd, self.core, self.folder, postgres, certificates))
         self.documents = Documents(self.folder, ours.clear, DOCUMENTS[settings.document])
@@ -85,7 +67,6 @@ class Bench:
         """The same bytes from all servers in all protocols; the same head, value by value as long, from bare libh2o."""
         from atelier.http1 import Http1
         from atelier.http2 import Http2
-        from summary import BARE, OURS
         clients = {"http1": (Http1, lambda: None), "h2c": (Http2, lambda: None),
                    "h2": (Http2, self.certificates.context)}
         expected = self.documents.sample(random.Random(self.settings.seed), SAMPLE)
@@ -114,15 +95,10 @@ class Bench:
                     self.runs.append(run)
 
     def measure_one(self, round, protocol, server):
-        from cpu import cpu_ns
-        from generators import load
-        from summary import figures
-        before = cpu_ns(server.pid)
-        done = load(protocol, server.ports()[protocol], self.lists, self.settings.seconds)
-        spent = cpu_ns(server.pid) - before
-        if done.failed or not done.requests:
-            raise RuntimeError(f"{server.name}, {protocol}: {done.failed} requests failed, {done.requests} did not")
-        return figures(round, protocol, server.name, done, spent)
+        from generators import measure_load
+        port, seconds = server.ports()[protocol], self.settings.seconds
+        return {"round": round, "protocol": protocol, "server": server.name,
+                **measure_load(server.name, server.pid, protocol, port, self.lists, seconds)}
 
     def result(self):
         from machine import versions
@@ -132,7 +108,7 @@ class Bench:
                  "document_bytes": documents.bytes // documents.count, "seed": settings.seed, "rounds": settings.rounds,
                  "seconds": settings.seconds, "server_core": settings.cores[0], "generator_core": settings.cores[1]}
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        return {"date": now, "commit": commit("infra/bench.d"), "machine": machine(), "versions": versions(), "setup": setup,
+        return {"date": now, "commit": commit("infra/bench.d", "infra/lib/*.py"), "machine": machine(), "versions": versions(), "setup": setup,
                 "summary": summarize(self.runs), "runs": self.runs}
 
 

@@ -8,17 +8,10 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(ROOT / "infra" / "lib"))
 
-from measuring import Parser, Refused, check_output, whole  # noqa: E402
+from measuring import Parser, Refused, check_output, some_of, whole  # noqa: E402
 
 PROTOCOLS = ("http1", "h2c", "h2")
 DOCUMENTS = {"product": "", "styles": "/styles", "related": "/related"}
-
-
-def protocols(text):
-    names = text.split(",")
-    if len(set(names)) != len(names) or not set(names) <= set(PROTOCOLS):
-        raise argparse.ArgumentTypeError(f"'{text}' came; some of {','.join(PROTOCOLS)} are accepted, each once")
-    return [name for name in PROTOCOLS if name in names]
 
 
 def document(text):
@@ -56,7 +49,7 @@ def parse(words):
     parser.add_argument("--seconds", type=whole(1, 60), default=1)
     parser.add_argument("--products", type=whole(10, 100000), default=10000)
     parser.add_argument("--document", type=document, default="styles")
-    parser.add_argument("--protocols", type=protocols, default=list(PROTOCOLS))
+    parser.add_argument("--protocols", type=some_of(PROTOCOLS), default=list(PROTOCOLS))
     parser.add_argument("--seed", type=whole(0, 999999999), default=1)
     parser.add_argument("--cores", type=cores)
     parser.add_argument("--before", type=executable)

@@ -6,7 +6,12 @@ absolute figures of a shared machine say little.
 from collections import defaultdict
 from statistics import median
 
-OURS, BARE, NGINX, BEFORE = "atelierd", "bare libh2o", "NGINX", "atelierd before"
+import settings  # first: it says where the modules of infra/lib are
+from figures import ratio_of
+from generators import round_to
+from servers import BARE, OURS
+
+NGINX, BEFORE = "NGINX", "atelierd before"
 RATIOS = {  # name: (numerator, denominator, of which figure)
     "cpu_to_bare": (OURS, BARE, "cpu_us"),
     "cpu_to_before": (OURS, BEFORE, "cpu_us"),
@@ -14,20 +19,6 @@ RATIOS = {  # name: (numerator, denominator, of which figure)
     "rate_to_nginx": (OURS, NGINX, "requests_per_second"),
 }
 FIGURES = ("cpu_us", "requests_per_second", "bytes_per_response", "busy")
-
-
-def figures(round, protocol, server, load, cpu_ns):
-    """One run as it goes into the JSON."""
-    rate = load.requests / load.seconds
-    cpu_us = cpu_ns / 1000 / load.requests
-    return {"round": round, "protocol": protocol, "server": server, "requests": load.requests,
-            "seconds": round_to(load.seconds, 3), "cpu_us": round_to(cpu_us, 4),
-            "requests_per_second": round_to(rate, 1), "busy": round_to(cpu_us * rate / 1e6, 3),
-            "bytes_per_response": round_to(load.bytes / load.requests, 1)}
-
-
-def round_to(number, digits):
-    return float(f"{number:.{digits}f}")
 
 
 def summarize(runs):
@@ -46,5 +37,4 @@ def _medians(rounds):
 
 
 def _ratio(servers, above, below, figure):
-    rounds = [servers[above][round][figure] / servers[below][round][figure] for round in sorted(servers[above])]
-    return {"median": round_to(median(rounds), 3), "rounds": [round_to(ratio, 3) for ratio in rounds]}
+    return ratio_of(servers[above][round][figure] / servers[below][round][figure] for round in sorted(servers[above]))

@@ -13,8 +13,8 @@ import table
 from atelier.ports import free_port
 from atelier.process import run
 from cpu import cpu_ns
-from generators import GeneratorFailed, Load, _read_h2load, load
-from run import build_bare
+from generators import GeneratorFailed, Load, _read_h2load, figures, load
+from servers import build_bare
 
 BENCH = settings.ROOT / "infra" / "bench"
 H2LOAD = """requests: 100 total, 132 started, {done} done, {done} succeeded, 0 failed, 0 errored, 0 timeout
@@ -82,9 +82,9 @@ def test_ratios_are_taken_within_each_round():
 
 
 def test_one_run_in_figures():
-    figures = summary.figures(2, "h2", "NGINX", Load(requests=4000, failed=0, seconds=2.0, bytes=10_000_000), 30_000_000)
-    assert (figures["cpu_us"], figures["requests_per_second"], figures["bytes_per_response"]) == (7.5, 2000.0, 2500.0)
-    assert figures["busy"] == 0.015
+    made = figures(Load(requests=4000, failed=0, seconds=2.0, bytes=10_000_000), 30_000_000)
+    assert (made["cpu_us"], made["requests_per_second"], made["bytes_per_response"]) == (7.5, 2000.0, 2500.0)
+    assert made["busy"] == 0.015
 
 
 def test_cpu_counts_children_and_all_threads():

@@ -1,6 +1,6 @@
 """The names of what is measured, as they stand in the JSON and the tables."""
+from measuring import REPLICAS
 
-REPLICAS = ("r1", "r2", "r3")
 ALL = "all replicas"
 
 OURS, BESIDE, ALONE = KINDS = ("ours", "beside", "alone")

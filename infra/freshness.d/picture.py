@@ -3,8 +3,9 @@ tail can be seen; one line a replica and subscriber. Plain text, no library."""
 import sys
 from math import log10
 
+import settings  # first: it says where the modules of infra/lib are
+from figures import drawing, line, polyline, show, text
 from histogram import Histogram, bucket
-from table import show
 
 WIDTH, HEIGHT = 860, 420
 LEFT, RIGHT, TOP, BOTTOM = 70, 20, 50, 60
@@ -45,14 +46,6 @@ class Axes:
         return points + [(self.x(max(shares) + 1), self.y(0))]
 
 
-def line(x1, y1, x2, y2):
-    return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="#ddd"/>'
-
-
-def text(x, y, words, anchor="middle", colour="#444"):
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}">{words}</text>'
-
-
 def grid(axes):
     bottom = HEIGHT - BOTTOM
     for number in range(axes.first, axes.last + 1, PER_DECADE):
@@ -70,14 +63,12 @@ def svg(measured):
     histograms = {name: Histogram.from_json(made) for name, made in measured["bound"]["histograms"].items() if name in COLOURS}
     shares = {name: coarse(histogram) for name, histogram in histograms.items()}
     axes = Axes(shares.values())
-    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="12">',
-             f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>', *grid(axes)]
+    parts = [*grid(axes)]
     for place, (name, one) in enumerate(shares.items()):
-        points = " ".join(f"{x:.1f},{y:.1f}" for x, y in axes.steps(one))
-        parts.append(f'<polyline points="{points}" fill="none" stroke="{COLOURS[name]}" stroke-width="1.5"/>')
+        parts.append(polyline(axes.steps(one), COLOURS[name]))
         parts.append(text(LEFT + place * 150, 36, f"{name} ({histograms[name].samples:,})", "start", COLOURS[name]))
-    return "\n".join([*parts, "</svg>"]) + "\n"
+    return drawing(WIDTH, HEIGHT, parts)
 
 
 if __name__ == "__main__":
-    show("--picture", sys.argv[1], svg)
+    show("infra/freshness", "--picture", sys.argv[1], svg)

@@ -11,13 +11,10 @@ from pathlib import Path
 
 import table
 from settings import HERE, parse
-from measuring import commit, machine, main, result_file
+from figures import read
+from measuring import commit, machine, main, result_file, say
 
 PITCH_MS, BOUND_MS = 0.25, 250  # of client.c
-
-
-def say(text):
-    print(text, flush=True)
 
 
 def header(stack):
@@ -71,7 +68,8 @@ def measure(settings):
         folder.chmod(0o755)
         with Stack(folder) as stack:
             say(f"Postgres, {settings.products} products …")
-            stack.start(settings.products, settings.seed)
+            stack.start()
+            stack.load(settings.products, settings.seed)
             return {part: PARTS[part](stack, settings, folder) for part in settings.parts}
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -81,7 +79,7 @@ def add_earlier(result, settings):
     """Parts that were not measured now: from an earlier JSON, and from the history checker's."""
     from audit import read_audit
     if settings.add:
-        result = table.read("--add", settings.add) | result
+        result = read("infra/freshness", "--add", settings.add) | result
     if settings.soak:
         result["audit"] = read_audit(settings.soak)
     return result

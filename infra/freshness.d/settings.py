@@ -9,16 +9,9 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(ROOT / "infra" / "lib"))
 
-from measuring import Parser, Refused, check_output, whole  # noqa: E402
+from measuring import Parser, Refused, check_output, some_of, whole  # noqa: E402
 
 PARTS = ("bound", "writers")  # "" for --parts: none, only --add and --soak
-
-
-def parts(text):
-    names = text.split(",") if text else []
-    if len(set(names)) != len(names) or not set(names) <= set(PARTS):
-        raise argparse.ArgumentTypeError(f"'{text}' came; some of {','.join(PARTS)} are accepted, each once")
-    return [name for name in PARTS if name in names]
 
 
 def cores(text):
@@ -30,7 +23,7 @@ def cores(text):
 def parse(words):
     """The options' values; Refused if one is not acceptable. --help is the business of infra/freshness."""
     parser = Parser(prog="infra/freshness", add_help=False, allow_abbrev=False)
-    parser.add_argument("--parts", type=parts, default=list(PARTS))
+    parser.add_argument("--parts", type=some_of(PARTS, none=True), default=list(PARTS))
     parser.add_argument("--rounds", type=whole(1, 100))
     parser.add_argument("--seconds", type=whole(1, 60))
     parser.add_argument("--writer-rounds", type=whole(1, 100))

@@ -5,17 +5,12 @@ What stood next to each other in time met the same machine; so ratios are of one
 from collections import defaultdict
 from statistics import median
 
+from figures import ratio_of
 from names import ALL, BESIDE, DUTY, DUTY_TO_LOG, LOG, OURS, REPLICAS, SUBSCRIBERS, VARIANTS, WITHOUT
 
 RATIOS = ("p50", "p99")
 WRITERS_RATIOS = [(variant, variant, WITHOUT) for variant in VARIANTS if variant != WITHOUT] + [(DUTY_TO_LOG, DUTY, LOG)]
 LEAST_MS = 0.001  # the clock's own grain: nothing is divided by less
-
-
-def ratio_of(rounds):
-    """The median, and each round's."""
-    rounds = [round(ratio, 3) for ratio in rounds]
-    return {"median": round(median(rounds), 3), "rounds": rounds}
 
 
 def bound_summary(rounds, histograms):

@@ -1,8 +1,9 @@
 """A measurement's JSON as Markdown tables, for the README and for people on a terminal."""
-import json
 import sys
 
+import settings  # first: it says where the modules of infra/lib are
 from audit import bound95
+from figures import lines, ratio, show
 from names import DUTY_TO_LOG, SUBSCRIBERS, VARIANTS, WITHOUT
 
 QUANTILES = {"p50": "p50", "p90": "p90", "p99": "p99", "p99_9": "p99.9", "p99_99": "p99.99", "max": "max"}
@@ -11,19 +12,6 @@ RATIO_HEADINGS = [f"{quantile} ÷ {name}" for name in SUBSCRIBERS.values() for q
 
 def ms(number):
     return f"{number:.2f}" if number < 100 else f"{number:.0f}"
-
-
-def ratio(one):
-    """The median, the lowest and the highest; nothing where there is none."""
-    return f"{one['median']:.2f} ({min(one['rounds']):.2f}–{max(one['rounds']):.2f})" if one else ""
-
-
-def lines(heading, rows, left=1):
-    """A Markdown table; the first `left` columns are text."""
-    yield "| " + " | ".join(heading) + " |"
-    yield "|" + "---|" * left + "--:|" * (len(heading) - left)
-    for row in rows:
-        yield "| " + " | ".join(row) + " |"
 
 
 def where(part):
@@ -115,25 +103,5 @@ def markdown(measured):
     return "\n\n".join("\n".join(part) for part in found) + "\n"
 
 
-def read(option, path):
-    """The JSON of an earlier run; exits with one line if it is none."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            return json.load(file)
-    except OSError as problem:
-        sys.exit(f"infra/freshness: {option}: cannot read {path}: {problem.strerror}")
-    except ValueError:
-        sys.exit(f"infra/freshness: {option}: {path} is not a file that infra/freshness wrote")
-
-
-def show(option, path, make):
-    """Prints what `make` makes of the JSON."""
-    measured = read(option, path)
-    try:
-        print(make(measured), end="")
-    except (KeyError, TypeError, AttributeError, ValueError):
-        sys.exit(f"infra/freshness: {option}: {path} is not a file that infra/freshness wrote")
-
-
 if __name__ == "__main__":
-    show("--table", sys.argv[1], markdown)
+    show("infra/freshness", "--table", sys.argv[1], markdown)

@@ -7,10 +7,13 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "integration"))  # the classes that drive real processes
+
+REPLICAS = ("r1", "r2", "r3")
 
 
 class Refused(Exception):
@@ -30,9 +33,31 @@ def whole(least, most):
     return parse
 
 
+def some_of(names, none=False):
+    """Words of a list with commas, each once, in the order of `names`. `none`: an empty list is one, too."""
+    def parse(text):
+        words = text.split(",") if text or not none else []
+        if len(set(words)) != len(words) or not set(words) <= set(names):
+            raise argparse.ArgumentTypeError(f"'{text}' came; some of {','.join(names)} are accepted, each once")
+        return [name for name in names if name in words]
+    return parse
+
+
 def check_output(output):
     if output and not output.resolve().parent.is_dir():
         raise Refused(f"--output: there is no folder {output.parent}")
+
+
+def say(text):
+    print(text, flush=True)
+
+
+def copy_of(program, folder):
+    """Its own copy, so that a build that goes on meanwhile changes nothing."""
+    copy = Path(tempfile.mkdtemp(dir=folder)) / program.name
+    copy.parent.chmod(0o755)
+    shutil.copy2(program, copy)
+    return copy
 
 
 def output_of(command):
@@ -86,7 +111,7 @@ def main(command, words, parse, work):
         status, problem = 2, f"{refused}; {command} --help lists the options"
     except KeyboardInterrupt:
         status, problem = 130, "interrupted; everything that it had started is stopped"
-    except (RuntimeError, AssertionError, OSError) as failure:
+    except (RuntimeError, AssertionError, OSError, subprocess.SubprocessError) as failure:
         status, problem = 1, " ".join(str(failure).split())
     if problem:
         print(f"{command}: {problem}", file=sys.stderr)

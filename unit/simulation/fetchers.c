@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FETCHES_MAX = 16, FETCHERS = 2 };
+enum { FETCHES_MAX = 16, FETCHERS = 4 };
 
 static struct under_way {
     struct fetch *fetch;
@@ -132,7 +132,8 @@ static void note_return(const struct fetch *f)
     if (f->kind != FETCH_SLICE || !refresher_is_current(r, f)) {
         return;
     }
-    seen_count[SEEN_EVERYTHING_AGAINST_SLICE] += r->load.again;
+    seen_count[SEEN_EVERYTHING_AGAINST_SLICE] += f->load != r->load.number;
+    seen_count[SEEN_SLICE_AGAINST_SLICE] += r->load.under_way > 1 && f->until == INT64_MAX;
     for (size_t i = 0; i < f->entry_count; i++) {
         struct slot *slot = cache_slot(r->cache, f->entries[i]->id, false);
         const struct entry *e = slot ? atomic_load(&slot->entry) : NULL;
@@ -215,19 +216,43 @@ static void read_products(struct fetch *f)
     }
 }
 
+/* As find_bounds(). */
+static void find_bounds(struct fetch *f)
+{
+    bool open = f->until == INT64_MAX;
+    int64_t step = open ? f->slice : 2 * f->slice;
+    int64_t products = 0;
+    bool first = true;
+    f->up_to = f->until;
+    for (int64_t id = f->after + 1; id <= PRODUCTS && id <= f->until && (open || first); id++) {
+        products += model_read(&world.model, id) != 0;
+        if (!model_read(&world.model, id) || products % step != 0) {
+            continue;
+        }
+        if (first) {
+            f->up_to = id;
+        } else {
+            f->bounds[f->bound_count++] = id;
+        }
+        first = false;
+    }
+}
+
 static void read_slice(struct fetch *f)
 {
+    f->refused = !world.calm && one_in(10);
+    if (f->refused) {
+        seen(SEEN_SLICE_REFUSED);
+        return;
+    }
+    find_bounds(f);
     f->entries = calloc(PRODUCTS, sizeof(struct entry *));
-    f->up_to = INT64_MAX;
-    for (int64_t id = f->after + 1; id <= PRODUCTS; id++) {
+    for (int64_t id = f->after + 1; id <= PRODUCTS && id <= f->up_to; id++) {
         if (model_read(&world.model, id)) {
             add_entry(f, id);
-            if (f->entry_count == (size_t)f->slice) {
-                f->up_to = id;
-                return;
-            }
         }
     }
+    seen_count[SEEN_SLICE_GREW] += f->until < INT64_MAX && f->up_to < f->until;
 }
 
 static void read_digests(struct fetch *f)
@@ -270,7 +295,7 @@ static void answer(struct fetch *f)
 static void run(struct fetch *f)
 {
     f->ok = false;
-    size_t fetcher = f->kind == FETCH_IDS ? random_below(FETCHERS) : FETCHERS - 1;
+    size_t fetcher = f->kind == FETCH_IDS ? random_below(FETCHERS) : 1 + random_below(FETCHERS - 1);
     if (!join_era(fetcher, f) || (!world.calm && one_in(30))) {
         say("a fetch of %s fails", name(f->kind));
         fetchers[fetcher].open = false;

@@ -12,6 +12,9 @@
     X(FETCH_AGAINST_FETCH, "a fetch came back no newer than the entry")                                                \
     X(DELETE_AGAINST_SLICE, "a slice came back with a product that was deleted since")                                 \
     X(EVERYTHING_AGAINST_SLICE, "everything was marked while a slice was under way")                                   \
+    X(SLICE_AGAINST_SLICE, "the last slice came back before others")                                                   \
+    X(SLICE_GREW, "a slice came back with a part of its range, because so much had been added")                        \
+    X(SLICE_REFUSED, "a slice found no permit")                                                                        \
     X(APPLIED_WITHIN_READ, "a read was interrupted by a log read that applied")                                        \
     X(NEWS_WITHIN_READ, "a read asked for a product, and its news came before it was done")                            \
     X(LIST_WHILE_ARRIVING, "a list was read while a product was arriving")                                             \

@@ -6,9 +6,11 @@ same time: hence one h2load a connection, each with a list of its own.
 import re
 import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 
-from settings import HERE
+from cpu import cpu_ns
 
+WRK_SCRIPT = Path(__file__).resolve().with_name("wrk.lua")
 HTTP1_CONNECTIONS = 64
 HTTP2_CONNECTIONS = 8
 HTTP2_STREAMS = 32
@@ -54,7 +56,7 @@ def _find(pattern, output):
 
 def _wrk(port, lists, seconds):
     command = ["wrk", "--threads", 1, "--connections", HTTP1_CONNECTIONS, "--duration", f"{seconds}s",
-               "--timeout", "10s", "--script", HERE / "wrk.lua", f"http://127.0.0.1:{port}", "--", *lists]
+               "--timeout", "10s", "--script", WRK_SCRIPT, f"http://127.0.0.1:{port}", "--", *lists]
     output, = _together([command], seconds + GRACE)
     requests, size, failed, took = _find(r"figures requests=(\d+) bytes=(\d+) failed=(\d+) seconds=([\d.]+)", output)
     return Load(int(requests), int(failed), float(took), int(size))
@@ -81,3 +83,26 @@ def load(protocol, port, lists, seconds):
     if protocol == "http1":
         return _wrk(port, lists, seconds)
     return _h2load("https" if protocol == "h2" else "http", port, lists, seconds)
+
+
+def round_to(number, digits):
+    return float(f"{number:.{digits}f}")
+
+
+def figures(load, cpu_ns):
+    """What came, and what the server has spent on it, as it goes into a JSON."""
+    rate = load.requests / load.seconds
+    cpu_us = cpu_ns / 1000 / load.requests
+    return {"requests": load.requests, "seconds": round_to(load.seconds, 3), "cpu_us": round_to(cpu_us, 4),
+            "requests_per_second": round_to(rate, 1), "busy": round_to(cpu_us * rate / 1e6, 3),
+            "bytes_per_response": round_to(load.bytes / load.requests, 1)}
+
+
+def measure_load(name, pid, protocol, port, lists, seconds):
+    """The figures of one run on the server `name`, process `pid`. A request that fails ends it with a RuntimeError."""
+    before = cpu_ns(pid)
+    done = load(protocol, port, lists, seconds)
+    spent = cpu_ns(pid) - before
+    if done.failed or not done.requests:
+        raise RuntimeError(f"{name}, {protocol}: {done.failed} requests failed, {done.requests} did not")
+    return figures(done, spent)

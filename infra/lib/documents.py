@@ -1,4 +1,4 @@
-"""The documents, as the server under test gives them: for NGINX as files, for bare libh2o in one file, and as lists of
+"""The documents, as the server under test gives them: for bare libh2o in one file, for NGINX as files, and as lists of
 requests for the generators."""
 import random
 
@@ -8,6 +8,8 @@ from atelier.http1 import Http1
 # ordinary, such as a machine so busy that Postgres is not heard of for a while.
 NOT_OURS = ("date", "server", "connection", "content-length", "cache-status")
 PAGE = 1000
+AT_ONCE = 50            # requests under way on one connection
+A_CONNECTION = 10_000   # requests; the server would end an old connection, and what is under way on it
 
 
 def own_headers(response):
@@ -24,17 +26,44 @@ def all_ids(client):
             return ids
 
 
-class Documents:
-    """`suffix`: what follows /products/ID in the path. Reads everything from the server at `port`."""
+def in_groups(items, size):
+    return (items[at:at + size] for at in range(0, len(items), size))
 
-    def __init__(self, folder, port, suffix):
-        self.tree, self.packed, self.head = folder / "tree", folder / "documents", folder / "head"
+
+def get_all(port, targets):
+    """Yields (target, response) in this order; RuntimeError for what is not a 200."""
+    for some in in_groups(targets, A_CONNECTION):
+        with Http1(port) as client:
+            for group in in_groups(some, AT_ONCE):
+                for target in group:
+                    client.send("GET", target)
+                for target in group:
+                    response = client.receive()
+                    if response.status != 200:
+                        raise RuntimeError(f"{target} is answered with {response.status}: {response.body[:200]!r}")
+                    yield target, response
+
+
+def write_lists(folder, name, lists):
+    """A file for each list of targets."""
+    files = [folder / f"{name}-{number}" for number in range(len(lists))]
+    for file, targets in zip(files, lists):
+        file.write_text("".join(f"{target}\n" for target in targets))
+    return files
+
+
+class Documents:
+    """`suffix`: what follows /products/ID in the path. Reads everything from the server at `port`. `tree`: as files, too."""
+
+    def __init__(self, folder, port, suffix, tree=True):
+        self.tree, self.packed, self.head = tree and folder / "tree", folder / "documents", folder / "head"
         self.bytes = 0
-        with Http1(port) as client, open(self.packed, "wb") as packed:
+        with Http1(port) as client:
             self.targets = {id: f"/products/{id}{suffix}" for id in all_ids(client)}
-            for id, target in self.targets.items():
-                response = self._get(client, target)
-                self._write_file(target, response.body)
+        with open(self.packed, "wb") as packed:
+            for id, (target, response) in zip(self.targets, get_all(port, list(self.targets.values()))):
+                if tree:
+                    self._write_file(target, response.body)
                 packed.write(f"{id} {len(response.body)} {response['etag']}\n".encode() + response.body)
                 self.bytes += len(response.body)
         self.head.write_text("".join(f"{name}: {value}\n" for name, value in own_headers(response)))
@@ -44,12 +73,6 @@ class Documents:
     def lie_like(self, entry_bytes):
         """Bare libh2o's documents shall lie as far apart in memory as entries of this mean size do."""
         self.spare = max(0, entry_bytes - self.bytes // self.count)
-
-    def _get(self, client, target):
-        response = client.get(target)
-        if response.status != 200:
-            raise RuntimeError(f"{target} is answered with {response.status}: {response.body[:200]!r}")
-        return response
 
     def _write_file(self, target, body):
         path = self.tree / target[1:]
@@ -64,8 +87,5 @@ class Documents:
     def write_lists(self, folder, seed, count, length):
         """`count` files of `length` targets each, drawn uniformly: the same for the same seed and catalogue."""
         targets = list(self.targets.values())
-        files = [folder / f"targets-{number}" for number in range(count)]
-        for number, file in enumerate(files):
-            drawn = random.Random(seed * 1000 + number).choices(targets, k=length)
-            file.write_text("".join(f"{target}\n" for target in drawn))
-        return files
+        return write_lists(folder, "targets", [random.Random(seed * 1000 + number).choices(targets, k=length)
+                                               for number in range(count)])

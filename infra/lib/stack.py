@@ -1,7 +1,5 @@
-"""What is measured: a Postgres that keeps what it has committed, and three replicas; all of it private and in one folder."""
-import shutil
+"""What is measured: a Postgres that keeps what it has committed, and replicas; all of it private and in one folder."""
 from contextlib import ExitStack
-from pathlib import Path
 
 from atelier.build import program
 from atelier.postgres import Postgres
@@ -9,13 +7,14 @@ from atelier.process import run_checked
 from atelier.replica import Replica
 from atelier.tls import Certificates
 from atelier.waiting import wait_until
-from names import REPLICAS
+from measuring import REPLICAS, copy_of
 
 # Postgres's own defaults, in place of what the tests take to be quick: a commit is on the disk before it is acknowledged.
 DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on", "shared_buffers": "128MB",
            "max_connections": "100", "max_wal_size": "4GB"}
 REPORTED = ("fsync", "synchronous_commit", "full_page_writes", "wal_sync_method", "commit_delay", "shared_buffers",
             "max_connections", "max_wal_size", "checkpoint_timeout", "autovacuum", "server_version")
+READY = 60      # seconds
 CAUGHT_UP = 30  # seconds within which replicas must have taken in whatever a round has written
 
 
@@ -24,7 +23,7 @@ class Stack:
 
     def __init__(self, folder):
         self.folder = folder
-        self.atelierd = self._copy_of("atelierd")
+        self.atelierd, self.catalogue = (copy_of(program(name), folder) for name in ("atelierd", "atelier-catalogue"))
         self.ending = ExitStack()
         self.replicas, self.options = [], None
 
@@ -34,19 +33,25 @@ class Stack:
     def __exit__(self, *how):
         return self.ending.__exit__(*how)
 
-    def _copy_of(self, name):
-        """Its own copy, so that a build that goes on meanwhile changes nothing."""
-        copy = Path(self.folder) / name
-        shutil.copy2(program(name), copy)
-        return copy
-
-    def start(self, products, seed):
-        self.postgres = self.ending.enter_context(Postgres(self.folder / "postgres", **DURABLE)).create()
-        run_checked([program("atelier-catalogue"), "generate", "--products", products, "--seed", seed, "--load",
-                     "--postgres", self.postgres.conninfo("atelier_owner")], limit=600)
+    def start(self, **settings):
+        """Postgres, with these settings besides its own, and no product."""
+        self.postgres = self.ending.enter_context(Postgres(self.folder / "postgres", **DURABLE | settings)).create()
         self.certificates = Certificates(self.folder / "tls")
         self.ending.callback(self.replicas_down)
         return self
+
+    def load_words(self, products, seed):
+        """The command that replaces the catalogue by so many products."""
+        return [self.catalogue, "generate", "--products", products, "--seed", seed, "--load",
+                "--postgres", self.postgres.conninfo("atelier_owner")]
+
+    def load(self, products, seed):
+        run_checked(self.load_words(products, seed), limit=600)
+
+    def new_replica(self, name, options=()):
+        replica = Replica(name, self.folder, self.postgres, self.certificates, ["--workers", 1, *options])
+        replica.argv[0] = str(self.atelierd)
+        return replica
 
     def replicas_up(self, options=()):
         """Three replicas with these options, warm; the ones that run already if they have the same."""
@@ -54,13 +59,11 @@ class Stack:
             return
         self.replicas_down()
         self.options = list(options)
-        words = ["--workers", 1, *options]
-        self.replicas = [Replica(name, self.folder, self.postgres, self.certificates, words) for name in REPLICAS]
+        self.replicas = [self.new_replica(name, options) for name in REPLICAS]
         for replica in self.replicas:
-            replica.argv[0] = str(self.atelierd)
             replica.start()
         for replica in self.replicas:
-            replica.wait_ready(60)
+            replica.wait_ready(READY)
 
     def replicas_down(self):
         for replica in self.replicas:

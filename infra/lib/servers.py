@@ -1,11 +1,21 @@
-"""The servers that are compared, each with one worker on one core; ports() says where it speaks what."""
+"""Servers on one core each, with one worker; ports() says where each speaks what. And bare libh2o, which answers the same
+documents with the same heads and does nothing else (infra/bench.d)."""
 from atelier.http1 import Http1
 from atelier.ports import free_port
-from atelier.process import Process
+from atelier.process import Process, run_checked
 from atelier.replica import Replica
 from atelier.waiting import wait_until
-from settings import HERE
-from summary import BARE, NGINX
+from measuring import ROOT
+
+OURS, BARE = "atelierd", "bare libh2o"
+
+
+def build_bare(folder):
+    """Two seconds of work: built anew for each run, and nothing of it stays."""
+    build = folder / "build"
+    run_checked(["cmake", "-G", "Ninja", "-S", ROOT / "infra" / "bench.d", "-B", build], limit=120)
+    run_checked(["cmake", "--build", build], limit=120)
+    return build / "bare-h2o"
 
 
 class Pinned(Process):
@@ -17,9 +27,9 @@ class Pinned(Process):
     def ports(self):
         return {"http1": self.clear, "h2c": self.clear, "h2": self.tls}
 
-    def up(self):
+    def up(self, limit=30):
         self.start()
-        wait_until(f"{self.name} listens", self._listens, 30, ignoring=(ConnectionRefusedError,))
+        wait_until(f"{self.name} listens", self._listens, limit, ignoring=(ConnectionRefusedError,))
         return self
 
     def _listens(self):
@@ -42,9 +52,9 @@ class Atelierd(Pinned):
 
     operation, ready, wait_ready, metrics = Replica.operation, Replica.ready, Replica.wait_ready, Replica.metrics
 
-    def up(self):
+    def up(self, limit=120):
         super().up()
-        self.wait_ready(120)
+        self.wait_ready(limit)
         return self
 
 
@@ -55,22 +65,3 @@ class Bare(Pinned):
                 "--tls-certificate", certificates.certificate, "--tls-key", certificates.key,
                 "--documents", documents.packed, "--head", documents.head, "--spare", documents.spare]
         super().__init__(BARE, argv, core, folder)
-
-
-class Nginx(Pinned):
-    """NGINX 1.22 cannot tell HTTP/1.1 from h2c on one port: h2c has a port of its own."""
-
-    def __init__(self, core, folder, certificates, documents):
-        self.clear, self.h2c, self.tls = free_port(), free_port(), free_port()
-        home = folder / "nginx"
-        home.mkdir()
-        tokens = {"HOME": home, "ROOT": documents.tree, "CLEAR": self.clear, "H2C": self.h2c, "TLS": self.tls,
-                  "CERTIFICATE": certificates.certificate, "KEY": certificates.key, "FILES": documents.count + 1000}
-        text = (HERE / "nginx.conf.in").read_text()
-        for name, value in tokens.items():
-            text = text.replace(f"@{name}@", str(value))
-        (home / "nginx.conf").write_text(text)
-        super().__init__(NGINX, ["nginx", "-e", "stderr", "-p", home, "-c", home / "nginx.conf"], core, folder)
-
-    def ports(self):
-        return super().ports() | {"h2c": self.h2c}
