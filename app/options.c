@@ -60,7 +60,7 @@ static const struct option_row rows[] = {
     INT("audit-cycle-s", refresh.audit_cycle_s, "600", 0, 604800, "S",
         "Every product is compared with Postgres once in so long; 0: never"),
     INT("document-max-bytes", refresh.document_max, "4194304", 1024, 1073741824, "BYTES", "Largest document served"),
-    INT("memory-limit", memory_limit, "0", 0, INT64_MAX, "BYTES",
+    INT("memory-limit", memory_limit, "0", 0, 1125899906842624, "BYTES",
         "What the catalogue may take in memory: one that will not fit is refused at the start; 0: no limit"),
     INT("expected-products", expected_products, "10000", 0, 1000000000, "N",
         "Room made in advance; it grows as needed"),

@@ -30,7 +30,7 @@ static const struct {
     {"libpq", {"refresh", "load"}},
     {"postgres", {"refresh", "load"}},
     {"yajl/", {"refresh"}},
-    {"libdeflate", {"refresh"}},
+    {"isa-l", {"refresh"}},
     {"xxhash", {"refresh", "serve"}},
     {"ck_", {"cache"}},
     /* what the files of one folder share, and nobody else */
@@ -119,7 +119,7 @@ static void test_rules(void **state)
         {"serve", "libpq-fe.h", false, false},
         {"serve", "yajl/yajl_gen.h", false, false},
         {"refresh", "ck_epoch.h", false, false},
-        {"serve", "libdeflate.h", false, false},
+        {"serve", "isa-l/igzip_lib.h", false, false},
         {"elsewhere", "base/error.h", true, false},
     };
     (void)state;
