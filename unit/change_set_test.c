@@ -5,7 +5,7 @@
 
 static void check_take(struct change_set *set, int64_t id)
 {
-    struct slot *slot = change_set_take(set);
+    struct slot *slot = change_set_take(set, URGENCY_WAITED, URGENCY_REST);
     assert_non_null(slot);
     assert_int_equal(slot->id, id);
     assert_int_equal(slot->queue, URGENCY_NONE);
@@ -18,7 +18,7 @@ static void test_order(void **state)
     struct change_set set = {0};
     struct slot s[] = {{.id = 0}, {.id = 1}, {.id = 2}, {.id = 3}, {.id = 4}, {.id = 5}};
     (void)state;
-    assert_null(change_set_take(&set));
+    assert_null(change_set_take(&set, URGENCY_WAITED, URGENCY_REST));
     change_set_put(&set, &s[0], URGENCY_REST);
     change_set_put(&set, &s[1], URGENCY_READ);
     change_set_put(&set, &s[2], URGENCY_WAITED);
@@ -30,7 +30,7 @@ static void test_order(void **state)
     for (size_t i = 0; i < COUNT(expected); i++) {
         check_take(&set, expected[i]);
     }
-    assert_null(change_set_take(&set));
+    assert_null(change_set_take(&set, URGENCY_WAITED, URGENCY_REST));
     assert_int_equal(change_set_backlog(&set), 0);
 }
 
@@ -72,7 +72,7 @@ static void test_drop(void **state)
                 check_take(&set, i);
             }
         }
-        assert_null(change_set_take(&set));
+        assert_null(change_set_take(&set, URGENCY_WAITED, URGENCY_REST));
     }
 }
 
@@ -84,7 +84,7 @@ static void test_absent(void **state)
     (void)state;
     change_set_put(&set, &s, URGENCY_ABSENT);
     assert_int_equal(change_set_backlog(&set), 0);
-    assert_null(change_set_take(&set));
+    assert_null(change_set_take(&set, URGENCY_WAITED, URGENCY_REST));
     assert_ptr_equal(set.head[URGENCY_ABSENT], &s);
     change_set_put(&set, &s, URGENCY_REST);
     assert_null(set.head[URGENCY_ABSENT]);
@@ -115,7 +115,7 @@ static void test_random(void **state)
                     best = &s[k];
                 }
             }
-            assert_ptr_equal(change_set_take(&set), best);
+            assert_ptr_equal(change_set_take(&set, URGENCY_WAITED, URGENCY_REST), best);
             break;
         }
         case 1:

@@ -34,9 +34,9 @@ void change_set_put(struct change_set *set, struct slot *slot, enum urgency urge
     slot->queue = urgency;
 }
 
-struct slot *change_set_take(struct change_set *set)
+struct slot *change_set_take(struct change_set *set, enum urgency first, enum urgency last)
 {
-    for (int urgency = URGENCY_WAITED; urgency <= URGENCY_REST; urgency++) {
+    for (int urgency = (int)first; urgency <= (int)last; urgency++) {
         struct slot *slot = set->head[urgency];
         if (slot) {
             change_set_drop(set, slot);

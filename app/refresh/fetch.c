@@ -15,7 +15,7 @@ struct fetch_pool {
     struct fetch_options options;
     pthread_mutex_t lock; /* of the queues; never held while anything is waited for but `work` */
     pthread_cond_t work;
-    struct queue urgent, slices, done;
+    struct queue urgent, large, others, done;
     bool stopping;
     int done_fd;
     size_t count;
@@ -85,7 +85,8 @@ static struct fetch *take_work(struct fetcher *t)
     pthread_mutex_lock(&pool->lock);
     while (!pool->stopping) {
         f = pop(&pool->urgent);
-        f = f || !t->takes_slices ? f : pop(&pool->slices);
+        f = f || t->is_first ? f : pop(&pool->large);
+        f = f || t->is_first ? f : pop(&pool->others);
         if (f) {
             break;
         }
@@ -128,7 +129,7 @@ static bool start_fetcher(struct fetch_pool *pool, struct error *e)
 {
     struct fetcher *t = &pool->fetchers[pool->count];
     *t = (struct fetcher){.pool = pool,
-                          .takes_slices = pool->count > 0,
+                          .is_first = pool->count == 0,
                           .loads_at_once = pool->options.loads_at_once,
                           .pg = {.options = &pool->options.pg, .purpose = "fetch"}};
     if (!entry_maker_new(&t->maker, pool->options.document_max, e)) {
@@ -187,7 +188,8 @@ void fetch_pool_free(struct fetch_pool **pool)
         entry_maker_free(&p->fetchers[i].maker);
     }
     free_queue(&p->urgent);
-    free_queue(&p->slices);
+    free_queue(&p->large);
+    free_queue(&p->others);
     free_queue(&p->done);
     close(p->done_fd);
     pthread_mutex_destroy(&p->lock);
@@ -199,7 +201,8 @@ void fetch_pool_free(struct fetch_pool **pool)
 void fetch_submit(struct fetch_pool *pool, struct fetch **fetch)
 {
     pthread_mutex_lock(&pool->lock);
-    push((*fetch)->kind == FETCH_IDS ? &pool->urgent : &pool->slices, *fetch);
+    struct queue *of_products = (*fetch)->large ? &pool->large : &pool->urgent;
+    push((*fetch)->kind == FETCH_IDS ? of_products : &pool->others, *fetch);
     pthread_cond_broadcast(&pool->work);
     pthread_mutex_unlock(&pool->lock);
     *fetch = NULL;

@@ -40,6 +40,7 @@ struct fetch {
     struct era era;     /* all connections of a replica must be in one era */
     uint32_t era_index; /* for stamps */
     size_t count;       /* FETCH_IDS: how many, ascending, no repeats */
+    bool large;         /* FETCH_IDS: not for the first fetcher */
     int64_t ids[FETCH_IDS_MAX];
     const struct entry *before[FETCH_IDS_MAX]; /* what is shown of them, pinned, fetch_free unpins; or NULL */
     int64_t after, until;
@@ -74,8 +75,8 @@ void fetch_free(struct fetch **fetch);
 
 struct fetch_options {
     struct pg_options pg;
-    size_t threads;        /* ≥ 2: the first one never takes slices, so that a change never waits behind one */
-    size_t document_max;   /* bytes */
+    size_t threads;      /* ≥ 2: the first one takes neither slices nor large fetches, so that nothing urgent waits */
+    size_t document_max; /* bytes */
     int64_t loads_at_once; /* slices that may be read at once, by all replicas together */
 };
 

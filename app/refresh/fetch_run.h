@@ -9,7 +9,7 @@
 struct fetcher {
     struct fetch_pool *pool;
     pthread_t thread;
-    bool takes_slices;
+    bool is_first;         /* takes urgent fetches only */
     int64_t loads_at_once; /* permits that there are */
     struct pg pg;
     struct rows rows;

@@ -358,8 +358,9 @@ bool pg_prepare(struct pg *pg, const char *name, const char *sql, struct error *
 
 bool pg_copy_row(struct pg *pg, char **row, int *len, struct error *e)
 {
-    int64_t deadline = answer_deadline(pg);
+    int64_t deadline = 0; /* most rows are there already, and to ask for the time takes longer than to take one */
     while ((*len = PQgetCopyData(pg->connection, row, 1)) == 0) {
+        deadline = deadline ? deadline : answer_deadline(pg);
         if (!wait_for(pg, POLLIN, deadline, e)) {
             return false;
         }

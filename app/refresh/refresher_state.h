@@ -55,7 +55,7 @@ struct refresher {
 
     /* owned by the thread: what is to be fetched */
     struct change_set set;
-    size_t ids_fetches, ids_fetching; /* under way: fetches, products in them */
+    size_t ids_fetches, large_fetches, ids_fetching; /* under way: fetches, large ones of them, products in them */
     int64_t fetch_retry_us;
 
     /* owned by the thread: loading everything, slice by slice */

@@ -7,6 +7,7 @@
 void supply_take_done(struct refresher *r, struct fetch *f)
 {
     r->ids_fetches--;
+    r->large_fetches -= f->large;
     r->ids_fetching -= f->count;
     for (size_t i = 0; i < f->count; i++) {
         cache_slot(r->cache, f->ids[i], false)->fetching = false; /* a slot is not forgotten meanwhile */
@@ -29,23 +30,40 @@ static int by_value(const void *a, const void *b)
 }
 
 /* What is shown soonest comes in small fetches: a product waits for all of its fetch, and a long fetch lets the next
- * one grow. Many changes at once are done soonest in large ones. */
+ * one grow. Many changes at once are done soonest in large ones, which leave a fetcher to what requests wait for. */
 enum { SOON_MAX = 32, MANY = 1024 };
 
-/* One at a time gathers what changes meanwhile, and each statement costs as much as several products. */
-static size_t fetches_at_once(const struct refresher *r)
+static bool is_many(const struct refresher *r)
 {
-    return change_set_backlog(&r->set) <= SOON_MAX ? 1 : (size_t)r->options.fetchers;
+    return change_set_backlog(&r->set) >= MANY;
 }
 
-static bool submit_ids(struct refresher *r)
+/* One at a time gathers what changes meanwhile, and each statement costs as much as several products. */
+static bool is_time_for_small(const struct refresher *r)
 {
-    size_t most = change_set_backlog(&r->set) < MANY ? SOON_MAX : FETCH_IDS_MAX;
+    size_t backlog = change_set_backlog(&r->set);
+    size_t wanted = is_many(r) ? r->set.count[URGENCY_WAITED] : backlog;
+    size_t at_once = backlog <= SOON_MAX || is_many(r) ? 1 : (size_t)r->options.fetchers;
+    return wanted > 0 && r->ids_fetches - r->large_fetches < at_once;
+}
+
+static bool is_time_for_large(const struct refresher *r)
+{
+    return is_many(r) && r->set.count[URGENCY_WAITED] < change_set_backlog(&r->set) &&
+           r->large_fetches + 1 < (size_t)r->options.fetchers;
+}
+
+static bool submit_ids(struct refresher *r, bool large)
+{
+    size_t most = large ? FETCH_IDS_MAX : SOON_MAX;
+    enum urgency first = large ? URGENCY_READ : URGENCY_WAITED;
+    enum urgency last = is_many(r) && !large ? URGENCY_WAITED : URGENCY_REST;
     struct fetch *f = refresher_fetch(r, FETCH_IDS);
     if (!f) {
         return false;
     }
-    for (struct slot *slot; f->count < most && (slot = change_set_take(&r->set));) {
+    f->large = large;
+    for (struct slot *slot; f->count < most && (slot = change_set_take(&r->set, first, last));) {
         slot->fetching = true;
         f->ids[f->count++] = slot->id;
     }
@@ -58,6 +76,7 @@ static bool submit_ids(struct refresher *r)
     }
     metric_add(&r->metrics.fetches, 1);
     r->ids_fetches++;
+    r->large_fetches += large;
     r->ids_fetching += f->count;
     fetch_submit(r->pool, &f);
     return true;
@@ -65,6 +84,8 @@ static bool submit_ids(struct refresher *r)
 
 void supply_send(struct refresher *r)
 {
-    while (r->ids_fetches < fetches_at_once(r) && change_set_backlog(&r->set) > 0 && submit_ids(r)) {
+    while (is_time_for_small(r) && submit_ids(r, false)) {
+    }
+    while (is_time_for_large(r) && submit_ids(r, true)) {
     }
 }
