@@ -17,7 +17,7 @@ SELECTS = [f"SELECT * FROM {table} ORDER BY {order}" for table, order in ORDERS.
 PAUSE = 0.05    # seconds between two reads while it loads
 HEADROOM = 1.2  # of the memory that three replicas would need
 BACKENDS = """SELECT count(*), count(*) FILTER (WHERE state = 'active'),
-    count(*) FILTER (WHERE state = 'active' AND query LIKE 'COPY%')
+    count(*) FILTER (WHERE backend_xmin IS NOT NULL AND query LIKE 'COPY%')
     FROM pg_stat_activity WHERE usename = 'atelier_reader'"""
 
 
