@@ -13,7 +13,8 @@ static const struct floor {
     {"catalog", {"base"}},
     {"cache", {"base", "catalog"}},
     {"refresh", {"base", "catalog", "cache"}},
-    {"serve", {"base", "catalog", "cache"}},
+    {"web", {NULL}},
+    {"serve", {"base", "catalog", "cache", "web"}},
     {"admin", {"base", "catalog", "cache", "refresh", "serve"}},
     {"load", {"base", "catalog"}}, /* a program of its own */
     {"", {"base", "catalog", "cache", "refresh", "serve", "admin"}},
@@ -32,6 +33,7 @@ static const struct {
     {"yajl/", {"refresh"}},
     {"isa-l", {"refresh"}},
     {"xxhash", {"refresh", "serve"}},
+    {"brotli/", {"serve"}},
     {"ck_", {"cache"}},
     /* what the files of one folder share, and nobody else */
     {"cache/cache_state.h", {"cache"}},

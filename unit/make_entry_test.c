@@ -48,6 +48,9 @@ static void test_documents(void **state)
     assert_int_equal(made->stamp, 42);
     assert_true(made->exists && !made->refused);
     assert_int_equal(made->card_length, rendered->card_length);
+    assert_memory_equal(&made->prices, &rendered->prices, sizeof made->prices);
+    assert_memory_equal(&made->thumbnail, &rendered->thumbnail, sizeof made->thumbnail);
+    assert_true(made->prices.length > 0 && made->thumbnail.length > 0);
     const struct document *last = &made->document[DOCUMENT_KINDS - 1];
     assert_int_equal(made->size, sizeof *made + last->offset[CODING_GZIP] + last->length[CODING_GZIP]);
     renderer_free(&renderer);

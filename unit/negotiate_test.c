@@ -138,6 +138,43 @@ static void test_smaller_wins(void **state)
     assert_int_equal(codings_choose(&a, (const bool[CODINGS]){false, false}, lengths), NONE);
 }
 
+static const struct {
+    const char *header;
+    int before, after; /* brotli is made */
+    bool asked;        /* before it is: whether it would be as welcome as what is chosen */
+} brotli[] = {
+    {"gzip, deflate, br", GZIP, CODING_BROTLI, true},
+    {"br", IDENTITY, CODING_BROTLI, true},
+    {"BR;q=0.5", IDENTITY, CODING_BROTLI, true},
+    {"br;q=0.5, gzip;q=0.4", GZIP, CODING_BROTLI, true},
+    {"br;q=0.4, gzip;q=0.5", GZIP, GZIP, false},
+    {"br, identity;q=0", NONE, CODING_BROTLI, true},
+    {"*", GZIP, CODING_BROTLI, true},
+    {"br;q=0, *", GZIP, GZIP, false},
+    {"br;q=0", IDENTITY, IDENTITY, false},
+    {"gzip", GZIP, GZIP, false},
+    {"brotli", IDENTITY, IDENTITY, false},
+    {"bro, b", IDENTITY, IDENTITY, false},
+    {"", IDENTITY, IDENTITY, false},
+};
+
+static void test_brotli(void **state)
+{
+    static const uint32_t sizes[CODINGS] = {[CODING_IDENTITY] = 100, [CODING_GZIP] = 60, [CODING_BROTLI] = 50};
+    static const bool all[CODINGS] = {true, true, true};
+    (void)state;
+    for (size_t i = 0; i < COUNT(brotli); i++) {
+        struct accepted_codings a;
+        codings_init(&a);
+        codings_add(&a, brotli[i].header, strlen(brotli[i].header));
+        int chosen = codings_choose(&a, both, sizes);
+        CHECK_ROW(brotli[i].header, chosen == brotli[i].before);
+        CHECK_ROW(brotli[i].header, codings_welcome(&a, CODING_BROTLI, chosen) == brotli[i].asked);
+        CHECK_ROW(brotli[i].header, codings_choose(&a, all, sizes) == brotli[i].after);
+        CHECK_ROW(brotli[i].header, brotli[i].before == NONE || codings_welcome(&a, chosen, chosen));
+    }
+}
+
 /* ---- If-None-Match -------------------------------------------------------------------------- */
 
 static const char etag[] = "\"0123abcd-gzip\"";
@@ -300,6 +337,41 @@ static void test_noise(void **state)
         assert_true(a.weight[CODING_GZIP] <= 1000 && a.any_weight <= 1000);
         etag_matches(value, len, etag, strlen(etag));
         at_least_parse(value, len, &at_least);
+        accept_prefers_html(value, len);
+        free(value);
+    }
+}
+
+static const struct {
+    const char *header;
+    bool html;
+} accepts[] = {
+    {"text/html", true},
+    {"Text/HTML;q=0.9", true},
+    {"text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8", true}, /* a browser */
+    {"text/html;charset=utf-8;q=0.5, application/json;q=0.5", true},
+    {"application/json;q=0.8, text/html", true},
+    {"text/html;level=1, application/json;q=0.9", true},
+    {"*/*, text/html;q=0.1", true},
+    {"", false},
+    {"*/*", false}, /* curl, fetch() */
+    {"text/*", false},
+    {"application/json", false},
+    {"application/json, text/html;q=0.9", false},
+    {"text/html;q=0", false},
+    {"text/html;q=0.000, */*", false},
+    {"text/htmlx, xtext/html", false},
+    {"text/html q=1", false},
+    {",;,;q=1,", false},
+};
+
+static void test_accept(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(accepts); i++) {
+        size_t len;
+        char *value = exact(accepts[i].header, &len);
+        CHECK_ROW(accepts[i].header, accept_prefers_html(value, len) == accepts[i].html);
         free(value);
     }
 }
@@ -310,7 +382,8 @@ int main(void)
         cmocka_unit_test(test_encodings),      cmocka_unit_test(test_several_headers_add_up),
         cmocka_unit_test(test_smaller_wins),   cmocka_unit_test(test_validators),
         cmocka_unit_test(test_at_least_parse), cmocka_unit_test(test_at_least_met),
-        cmocka_unit_test(test_noise),
+        cmocka_unit_test(test_noise),          cmocka_unit_test(test_brotli),
+        cmocka_unit_test(test_accept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -33,6 +33,8 @@ static const struct {
 } routes[] = {
     {"/", ROUTE_INDEX, 0},
     {"//", ROUTE_INDEX, 0},
+    {"/openapi.json", ROUTE_OPENAPI, 0},
+    {"/openapi.json/", ROUTE_OPENAPI, 0},
     {"/products", ROUTE_LIST, 0},
     {"/products/", ROUTE_LIST, 0},
     {"/products/11", ROUTE_PRODUCT, 11},
@@ -41,6 +43,10 @@ static const struct {
     {"/products/11/styles/", ROUTE_STYLES, 11},
     {"/products/11/related", ROUTE_RELATED, 11},
     {"/products/11/related/", ROUTE_RELATED, 11},
+    {"/products/11/full", ROUTE_FULL, 11},
+    {"/products/11/full/", ROUTE_FULL, 11},
+    {"/products/11/related/cards", ROUTE_RELATED_CARDS, 11},
+    {"/products/11/related/cards/", ROUTE_RELATED_CARDS, 11},
     {"/products/1", ROUTE_PRODUCT, 1},
     {"/products/9223372036854775807/styles", ROUTE_STYLES, INT64_MAX},
     {"/products/11?page=0", ROUTE_PRODUCT, 11}, /* parameters of lists mean nothing elsewhere */
@@ -55,6 +61,12 @@ static const struct {
     {"/Products", ROUTE_NONE, 0},
     {"/products//", ROUTE_NONE, 0},
     {"/products/11/style", ROUTE_NONE, 0},
+    {"/products/11/ful", ROUTE_NONE, 0},
+    {"/products/11/full/cards", ROUTE_NONE, 0},
+    {"/products/11/cards", ROUTE_NONE, 0},
+    {"/products/11/related//cards", ROUTE_NONE, 0},
+    {"/products/11/related/card", ROUTE_NONE, 0},
+    {"/products/11/styles/cards", ROUTE_NONE, 0},
     {"/products/11/stylesx", ROUTE_NONE, 0},
     {"/products/11/Styles", ROUTE_NONE, 0},
     {"/products/11/styles/5", ROUTE_NONE, 0},
@@ -62,6 +74,8 @@ static const struct {
     {"/products/11/styles//", ROUTE_NONE, 0},
     {"/products/abc/xyz", ROUTE_NONE, 0}, /* no route comes before a bad id */
     {"/cart", ROUTE_NONE, 0},
+    {"/openapi", ROUTE_NONE, 0},
+    {"/openapi.yaml", ROUTE_NONE, 0},
     {"/reviews/meta", ROUTE_NONE, 0},
     {"/nothing?page=0", ROUTE_NONE, 0},
 };
@@ -99,7 +113,7 @@ static void test_bad_ids(void **state)
                                       "9223372036854775808",
                                       "99999999999999999999999999",
                                       "18446744073709551617"};
-    static const char *const documents[] = {"", "/", "/styles", "/related/"};
+    static const char *const documents[] = {"", "/", "/styles", "/related/", "/full", "/related/cards"};
     (void)state;
     for (size_t i = 0; i < COUNT(ids); i++) {
         for (size_t k = 0; k < COUNT(documents); k++) {
@@ -296,6 +310,52 @@ static void test_long_values(void **state)
     assert_true(parse(url, &t, &why));
 }
 
+static void test_prefixes(void **state)
+{
+    static const char *const valid[] = {"",     "/v1",        "/api/fec2/hr-rfp", "/A-z_0.9~",
+                                        "/...", "/productsx", "/a/products"};
+    static const char *const invalid[] = {"/",    "v1",   "/v1/",  "//v1",      "/a//b",        "/.",       "/a/../b",
+                                          "/a b", "/a?b", "/%61/", "/products", "/products/v1", "/\xC3\xA4"};
+    char longest[PATH_PREFIX_MAX + 2] = "/";
+    (void)state;
+    for (size_t i = 0; i < COUNT(valid); i++) {
+        CHECK_ROW(valid[i], path_prefix_is_valid(valid[i]));
+    }
+    for (size_t i = 0; i < COUNT(invalid); i++) {
+        CHECK_ROW(invalid[i], !path_prefix_is_valid(invalid[i]));
+    }
+    memset(longest + 1, 'x', PATH_PREFIX_MAX - 1);
+    assert_true(path_prefix_is_valid(longest));
+    longest[PATH_PREFIX_MAX] = 'x';
+    assert_false(path_prefix_is_valid(longest));
+}
+
+static void test_begins_with_prefix(void **state)
+{
+    static const struct {
+        const char *prefix, *path;
+        size_t length;
+    } rows[] = {
+        {"/v1", "/v1", 3},
+        {"/v1", "/v1/", 3},
+        {"/v1", "/v1/products", 3},
+        {"/a/b", "/a/b/products", 4},
+        {"", "/products", 0},
+        {"", "", 0},
+        {"/v1", "", 0},
+        {"/v1", "/v", 0},
+        {"/v1", "/v12/products", 0},
+        {"/v1", "/V1/products", 0},
+        {"/v1", "/products/v1", 0},
+        {"/a/b", "/a/", 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        CHECK_ROW(rows[i].path,
+                  path_prefix_length(rows[i].prefix, rows[i].path, strlen(rows[i].path)) == rows[i].length);
+    }
+}
+
 static void test_names(void **state)
 {
     (void)state;
@@ -331,9 +391,17 @@ static void test_noise(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_routes),  cmocka_unit_test(test_bad_ids),     cmocka_unit_test(test_no_id),
-        cmocka_unit_test(test_lists),   cmocka_unit_test(test_id_lists),    cmocka_unit_test(test_a_hundred_ids),
-        cmocka_unit_test(test_refused), cmocka_unit_test(test_long_values), cmocka_unit_test(test_names),
+        cmocka_unit_test(test_routes),
+        cmocka_unit_test(test_bad_ids),
+        cmocka_unit_test(test_no_id),
+        cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_id_lists),
+        cmocka_unit_test(test_a_hundred_ids),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_long_values),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_prefixes),
+        cmocka_unit_test(test_begins_with_prefix),
         cmocka_unit_test(test_noise),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

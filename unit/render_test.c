@@ -206,6 +206,37 @@ static void test_card(void **state)
     check_bytes("card", r->document[DOCUMENT_PRODUCT].at, r->card_length, expected, sizeof expected - 1);
 }
 
+/* Members of the style that stands for the product: the default one, else the first. */
+static void check_shown(const char *row, const struct product *p, const char *prices, const char *thumbnail)
+{
+    const struct rendered *r;
+    struct error e;
+    CHECK_ROW(row, renderer_render(renderer, p, &r, &e));
+    const char *styles = r->document[DOCUMENT_STYLES].at;
+    check_bytes(row, styles + r->prices.offset, r->prices.length, prices, strlen(prices));
+    check_bytes(row, styles + r->thumbnail.offset, r->thumbnail.length, thumbnail, strlen(thumbnail));
+}
+
+static void test_shown_style(void **state)
+{
+    static const struct photo photos[] = {{.thumbnail_url = STR("a\"b"), .url = STR("u")},
+                                          {.thumbnail_url = STR("second"), .url = STR("u")}};
+    struct style styles[] = {
+        {.id = 1, .name = STR("One"), .original_price = STR("1.00"), .sale_price = STR("0.50")},
+        {.id = 2, .name = STR("Two"), .original_price = STR("2.00"), .is_default = true, LIST(photo, photos)},
+        {.id = 3, .name = STR("Three"), .original_price = STR("3.00"), .is_default = true},
+    };
+    struct product p = {.id = 1, .name = STR("n"), .default_price = STR("1.00"), LIST(style, styles)};
+    (void)state;
+    check_shown("default", &p, ",\"original_price\":\"2.00\",\"sale_price\":null", "\"thumbnail_url\":\"a\\\"b\"");
+    styles[1].is_default = styles[2].is_default = false;
+    check_shown("first", &p, ",\"original_price\":\"1.00\",\"sale_price\":\"0.50\"", "");
+    p.style_count = 0;
+    check_shown("none", &p, "", "");
+    check_shown("the first of two photos", &boots, ",\"original_price\":\"140.00\",\"sale_price\":null",
+                "\"thumbnail_url\":\"https://img.example/1?w=300&h=1\"");
+}
+
 /* What a product left behind must not show in the next one; nor a failure. */
 static void test_again(void **state)
 {
@@ -241,11 +272,12 @@ static void test_large(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_whole),      cmocka_unit_test(test_empty_lists),
-        cmocka_unit_test(test_strings),    cmocka_unit_test(test_each_control_character),
-        cmocka_unit_test(test_64_bit_ids), cmocka_unit_test(test_related),
-        cmocka_unit_test(test_card),       cmocka_unit_test(test_again),
-        cmocka_unit_test(test_large),      cmocka_unit_test(test_many_related),
+        cmocka_unit_test(test_whole),       cmocka_unit_test(test_empty_lists),
+        cmocka_unit_test(test_strings),     cmocka_unit_test(test_each_control_character),
+        cmocka_unit_test(test_64_bit_ids),  cmocka_unit_test(test_related),
+        cmocka_unit_test(test_card),        cmocka_unit_test(test_again),
+        cmocka_unit_test(test_large),       cmocka_unit_test(test_many_related),
+        cmocka_unit_test(test_shown_style),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

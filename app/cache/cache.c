@@ -190,7 +190,7 @@ size_t cache_memory(const struct cache *c)
     return atomic_load_explicit(&c->allocated, memory_order_relaxed) +
            atomic_load_explicit(&c->slots_memory, memory_order_relaxed) +
            atomic_load_explicit(&c->table_memory, memory_order_relaxed) +
-           atomic_load_explicit(&c->ids_memory, memory_order_relaxed);
+           atomic_load_explicit(&c->ids_memory, memory_order_relaxed) + entry_late_bytes();
 }
 
 size_t cache_memory_limit(const struct cache *c)

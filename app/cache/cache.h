@@ -73,8 +73,9 @@ size_t cache_entries(const struct cache *c);  /* products that exist */
 size_t cache_left_out(const struct cache *c); /* … whose documents are not in memory, for want of room */
 size_t cache_payload(const struct cache *c);  /* bytes of all documents in all codings */
 size_t cache_bytes(const struct cache *c);    /* of entries, without allocator overhead */
-size_t cache_memory(const struct cache *c);   /* bytes of all that the catalogue takes: entries, slots, table, id index,
-                                               * each with its allocator overhead; not what waits to be given back */
+size_t cache_memory(const struct cache *c);   /* bytes of all that the catalogue takes: entries, their brotli forms,
+                                               * slots, table, id index, each with its allocator overhead; not what waits
+                                               * to be given back */
 size_t cache_slots(const struct cache *c);
 /* --memory-limit, of cache_memory; 0: none. The cache keeps it for all; whoever publishes keeps to it. */
 size_t cache_memory_limit(const struct cache *c);

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+static _Atomic size_t late_bytes;
+
 struct entry *entry_new(int64_t id, bool exists, size_t bytes)
 {
     size_t size = sizeof(struct entry) + bytes;
@@ -37,16 +39,77 @@ void entry_leave_out(struct entry **entry)
     struct entry *e = *entry;
     memset(e->document, 0, sizeof e->document);
     e->card_length = 0;
+    e->prices = e->thumbnail = (struct slice){0};
     e->refused = e->left_out = true;
     e->size = sizeof *e;
     struct entry *shrunk = realloc(e, sizeof *e);
     *entry = shrunk ? shrunk : e;
 }
 
+/* The words that change are the entry's own, whoever holds it. */
+static struct entry *own(const struct entry *e)
+{
+    return (struct entry *)(uintptr_t)e;
+}
+
+static size_t late_allocated(const struct late *late)
+{
+    return heap_bytes(sizeof *late + late->length);
+}
+
+static void free_late(struct late *late)
+{
+    while (late) {
+        struct late *next = late->next;
+        atomic_fetch_sub_explicit(&late_bytes, late_allocated(late), memory_order_relaxed);
+        free(late);
+        late = next;
+    }
+}
+
 void entry_unpin(const struct entry *e)
 {
-    struct entry *own = (struct entry *)(uintptr_t)e;
-    if (atomic_fetch_sub_explicit(&own->pins, 1, memory_order_acq_rel) == 1) {
-        free(own);
+    if (atomic_fetch_sub_explicit(&own(e)->pins, 1, memory_order_acq_rel) == 1) {
+        free_late(atomic_load_explicit(&own(e)->late, memory_order_acquire));
+        free(own(e));
     }
+}
+
+/* ---- brotli --------------------------------------------------------------------------------- */
+
+const struct late *entry_late(const struct entry *e, unsigned kind)
+{
+    const struct late *late = atomic_load_explicit(&own(e)->late, memory_order_acquire);
+    while (late && late->kind != kind) {
+        late = late->next;
+    }
+    return late;
+}
+
+bool entry_ask_late(const struct entry *e, unsigned kind)
+{
+    uint8_t bit = (uint8_t)(1U << kind);
+    _Atomic uint8_t *asked = &own(e)->late_asked;
+    return !(atomic_load_explicit(asked, memory_order_relaxed) & bit) &&
+           !(atomic_fetch_or_explicit(asked, bit, memory_order_relaxed) & bit);
+}
+
+void entry_unask_late(const struct entry *e, unsigned kind)
+{
+    atomic_fetch_and_explicit(&own(e)->late_asked, (uint8_t) ~(1U << kind), memory_order_relaxed);
+}
+
+void entry_attach_late(const struct entry *e, struct late *made)
+{
+    struct late *first = atomic_load_explicit(&own(e)->late, memory_order_relaxed);
+    atomic_fetch_add_explicit(&late_bytes, late_allocated(made), memory_order_relaxed);
+    do {
+        made->next = first;
+    } while (!atomic_compare_exchange_weak_explicit(&own(e)->late, &first, made, memory_order_release,
+                                                    memory_order_relaxed));
+}
+
+size_t entry_late_bytes(void)
+{
+    return atomic_load_explicit(&late_bytes, memory_order_relaxed);
 }

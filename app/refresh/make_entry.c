@@ -125,6 +125,8 @@ static void pack(const struct rendered *rendered, const struct bytes *gzipped, s
         to_hex(XXH3_128bits_withSeed(identity->at, identity->len, RENDERER_REVISION), d->hash);
     }
     e->card_length = (uint32_t)rendered->card_length;
+    e->prices = rendered->prices;
+    e->thumbnail = rendered->thumbnail;
     hash_card(e, &rendered->document[DOCUMENT_PRODUCT]);
 }
 

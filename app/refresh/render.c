@@ -146,12 +146,33 @@ static void render_product(struct renderer *r, const struct product *p)
     check(r, yajl_gen_map_close(r->json));
 }
 
-static void render_photos(struct renderer *r, const struct style *s)
+/* The style that stands for the product: the default one, else the first; NULL: there is none. */
+static const struct style *shown_style(const struct product *p)
+{
+    for (size_t i = 0; i < p->style_count; i++) {
+        if (p->styles[i].is_default) {
+            return &p->styles[i];
+        }
+    }
+    return p->style_count > 0 ? p->styles : NULL;
+}
+
+/* From here to where the document ends now. */
+static struct slice slice_from(const struct renderer *r, size_t from)
+{
+    return (struct slice){.offset = (uint32_t)from, .length = (uint32_t)(r->into->len - from)};
+}
+
+static void render_photos(struct renderer *r, const struct style *s, bool shown)
 {
     check(r, yajl_gen_array_open(r->json));
     for (size_t i = 0; i < s->photo_count; i++) {
         check(r, yajl_gen_map_open(r->json));
+        size_t from = r->into->len;
         MEMBER(r, "thumbnail_url", string(r, s->photos[i].thumbnail_url));
+        if (shown && i == 0) {
+            r->rendered.thumbnail = slice_from(r, from);
+        }
         MEMBER(r, "url", string(r, s->photos[i].url));
         check(r, yajl_gen_map_close(r->json));
     }
@@ -172,27 +193,33 @@ static void render_skus(struct renderer *r, const struct style *s)
     check(r, yajl_gen_map_close(r->json));
 }
 
-static void render_style(struct renderer *r, const struct style *s)
+static void render_style(struct renderer *r, const struct style *s, bool shown)
 {
     check(r, yajl_gen_map_open(r->json));
     MEMBER(r, "style_id", integer(r, s->id));
     MEMBER(r, "name", string(r, s->name));
+    size_t from = r->into->len;
     MEMBER(r, "original_price", string(r, s->original_price));
     MEMBER(r, "sale_price", string(r, s->sale_price));
+    if (shown) {
+        r->rendered.prices = slice_from(r, from);
+    }
     MEMBER(r, "default?", check(r, yajl_gen_bool(r->json, s->is_default)));
-    MEMBER(r, "photos", render_photos(r, s));
+    MEMBER(r, "photos", render_photos(r, s, shown));
     MEMBER(r, "skus", render_skus(r, s));
     check(r, yajl_gen_map_close(r->json));
 }
 
 static void render_styles(struct renderer *r, const struct product *p)
 {
+    const struct style *shown = shown_style(p);
+    r->rendered.prices = r->rendered.thumbnail = (struct slice){0};
     check(r, yajl_gen_map_open(r->json));
     MEMBER(r, "product_id", integer_string(r, p->id));
     KEY(r, "results");
     check(r, yajl_gen_array_open(r->json));
     for (size_t i = 0; i < p->style_count; i++) {
-        render_style(r, &p->styles[i]);
+        render_style(r, &p->styles[i], &p->styles[i] == shown);
     }
     check(r, yajl_gen_array_close(r->json));
     check(r, yajl_gen_map_close(r->json));

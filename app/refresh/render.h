@@ -11,7 +11,8 @@ enum { RENDERER_REVISION = 1 };
 
 struct rendered {
     struct text document[DOCUMENT_KINDS];
-    size_t card_length; /* of the product document: card = this prefix and "}" */
+    size_t card_length;             /* of the product document: card = this prefix and "}" */
+    struct slice prices, thumbnail; /* of the styles document: see struct entry */
 };
 
 struct renderer;

@@ -4,24 +4,26 @@
 #include "serve/negotiate.h"
 #include "serve/worker.h"
 
-enum { VALIDATORS_MAX = 4, ETAG_MAX = HASH_HEX + 8 };
+enum { VALIDATORS_MAX = 4, ETAG_MAX = HASH_HEX + 8, PARTS_MAX = 7 };
 
 struct exchange {
     struct worker *worker;
     h2o_req_t *req;
     int64_t begun_us; /* clock_us when the handler was called */
     struct target target;
+    const char *prefix; /* that the path came with, for links: the option's, or empty */
     struct accepted_codings codings;
     struct at_least at_least;
     h2o_iovec_t validators[VALIDATORS_MAX]; /* If-None-Match headers */
     size_t validator_count;
     h2o_iovec_t request_id, traceparent; /* as sent; base NULL: none */
     bool head;
+    bool missed; /* something was not in memory, and was waited for */
 };
 
 enum answer_kind { ANSWER_BODY, ANSWER_PROBLEM, ANSWER_WAIT };
 
-/* What was found. The body is in the request's pool or pinned by it. */
+/* What was found. The body's parts are constant, in the request's pool, or pinned by it. */
 struct answer {
     enum answer_kind kind;
     /* ANSWER_PROBLEM */
@@ -30,8 +32,9 @@ struct answer {
     /* ANSWER_BODY */
     bool not_modified;
     enum coding coding;
-    h2o_iovec_t body; /* base NULL for not_modified and HEAD */
-    size_t length;    /* of the body, also where it is not sent */
+    h2o_iovec_t parts[PARTS_MAX]; /* of the body, in this order */
+    size_t part_count;            /* 0 for not_modified and HEAD */
+    size_t length;                /* of the body, also where it is not sent */
     size_t etag_len;
     char etag[ETAG_MAX];
     h2o_iovec_t link; /* Link header; base NULL: none */
@@ -49,10 +52,13 @@ struct answer {
 void exchange_look_up(struct exchange *x, bool last, struct answer *a);
 
 /* respond.c: sends it. */
-void exchange_respond(struct exchange *x, const struct answer *a);
+void exchange_respond(struct exchange *x, struct answer *a);
 void exchange_refuse(struct exchange *x, enum problem p, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* The headers of every answer: Vary, CORS, X-Request-Id, traceparent. Needs x's worker, request and ids. */
 void exchange_add_common(struct exchange *x);
+/* Status and body, and counts it. `parts` are not sent where there is no body: HEAD, 204, 304. */
+void exchange_finish(struct exchange *x, int status, const char *reason, h2o_iovec_t *parts, size_t count,
+                     size_t length);
 /* The routes of this server, and the answer to OPTIONS. */
 void exchange_respond_index(struct exchange *x);
 void exchange_respond_options(struct exchange *x);

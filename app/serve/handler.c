@@ -2,6 +2,7 @@
 #include "serve/exchange.h"
 
 #include "base/clock.h"
+#include "serve/assets.h"
 #include "serve/request_id.h"
 
 #include <inttypes.h>
@@ -130,11 +131,16 @@ static bool take_target(struct exchange *x)
     struct refusal why;
     const char *query = req->query_at != SIZE_MAX ? req->path.base + req->query_at + 1 : NULL;
     size_t query_len = query ? req->path.len - req->query_at - 1 : 0;
-    if (!path_parse(req->path_normalized.base, req->path_normalized.len, query, query_len, &x->target, &why)) {
+    const char *prefix = x->worker->service->options->path_prefix;
+    h2o_iovec_t path = req->path_normalized;
+    size_t skip = path_prefix_length(prefix, path.base, path.len);
+    x->prefix = skip > 0 ? prefix : "";
+    path = skip < path.len ? h2o_iovec_init(path.base + skip, path.len - skip) : h2o_iovec_init(H2O_STRLIT("/"));
+    if (!path_parse(path.base, path.len, query, query_len, &x->target, &why)) {
         exchange_refuse(x, PROBLEM_BAD_PARAMETER, "%s: '%s' came; accepted: %s", why.parameter, why.came, why.accepted);
         return false;
     }
-    if (x->target.route == ROUTE_NONE) {
+    if (x->target.route == ROUTE_NONE && !assets_find(x)) {
         exchange_refuse(x, PROBLEM_NO_ROUTE, "there is no route here; / lists the routes");
         return false;
     }
@@ -173,7 +179,10 @@ static void handle(struct exchange *x)
     if (!take_target(x)) {
         return;
     }
-    if (x->target.route == ROUTE_INDEX) {
+    const struct web_file *file = assets_find(x);
+    if (file) {
+        exchange_respond_asset(x, file);
+    } else if (x->target.route == ROUTE_INDEX) {
         exchange_respond_index(x);
     } else {
         answer_catalogue(x);
@@ -191,6 +200,8 @@ static int on_request(h2o_handler_t *self, h2o_req_t *req)
     x.at_least.kind = AT_LEAST_NOTHING;
     x.validator_count = 0;
     x.request_id = x.traceparent = (h2o_iovec_t){0};
+    x.prefix = "";
+    x.missed = false;
     x.head = IS_METHOD(req, "HEAD");
     handle(&x);
     return 0;

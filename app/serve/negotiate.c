@@ -67,6 +67,9 @@ static int coding_of(const char *at, const char *end)
     if (is_token(at, end, "identity")) {
         return CODING_IDENTITY;
     }
+    if (is_token(at, end, "br")) {
+        return CODING_BROTLI;
+    }
     return is_token(at, end, "gzip") || is_token(at, end, "x-gzip") ? CODING_GZIP : -1;
 }
 
@@ -131,6 +134,42 @@ int codings_choose(const struct accepted_codings *a, const bool available[CODING
         }
     }
     return best;
+}
+
+/* ---- Accept --------------------------------------------------------------------------------- */
+
+/* The weight of this media type where it is named, in thousandths; 0: it is not. */
+static unsigned accept_weight(const char *value, size_t len, const char *type)
+{
+    const char *end = value + len;
+    unsigned best = 0;
+    for (const char *at = value; at < end;) {
+        const char *comma = memchr(at, ',', (size_t)(end - at));
+        const char *stop = comma ? comma : end;
+        const char *name_end = memchr(at, ';', (size_t)(stop - at));
+        const char *last = memrchr(at, ';', (size_t)(stop - at)); /* q comes last, if at all */
+        uint16_t weight;
+        name_end = name_end ? name_end : stop;
+        trim(&at, &name_end);
+        if (is_token(at, name_end, type)) {
+            unsigned found = element_weight(last, stop, &weight) ? weight : 1000;
+            best = found > best ? found : best;
+        }
+        at = stop + 1;
+    }
+    return best;
+}
+
+bool accept_prefers_html(const char *value, size_t len)
+{
+    unsigned html = accept_weight(value, len, "text/html");
+    return html > 0 && html >= accept_weight(value, len, "application/json");
+}
+
+bool codings_welcome(const struct accepted_codings *a, enum coding coding, int chosen)
+{
+    unsigned weight = weight_of(a, coding);
+    return weight > 0 && (chosen < 0 || weight >= weight_of(a, chosen));
 }
 
 /* ---- If-None-Match -------------------------------------------------------------------------- */

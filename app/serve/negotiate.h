@@ -22,6 +22,11 @@ void codings_add(struct accepted_codings *a, const char *value, size_t len);
  * are equally welcome wins). -1: nothing acceptable. */
 int codings_choose(const struct accepted_codings *a, const bool available[CODINGS], const uint32_t length[CODINGS]);
 
+/* Whether an Accept header names text/html, and application/json not before it. "*" names nothing: programs send it. */
+bool accept_prefers_html(const char *value, size_t len);
+/* Whether this coding is as welcome as the chosen one, or, where that is -1, acceptable. */
+bool codings_welcome(const struct accepted_codings *a, enum coding coding, int chosen);
+
 /* Whether an If-None-Match header names the ETag (given with its quotes), or is "*". Weak comparison. */
 bool etag_matches(const char *header, size_t len, const char *etag, size_t etag_len);
 

@@ -6,8 +6,16 @@
 #include <string.h>
 
 const char *const route_names[ROUTES] = {
-    [ROUTE_INDEX] = "index",   [ROUTE_LIST] = "list",       [ROUTE_PRODUCT] = "product",
-    [ROUTE_STYLES] = "styles", [ROUTE_RELATED] = "related", [ROUTE_NONE] = "none",
+    [ROUTE_INDEX] = "index",
+    [ROUTE_OPENAPI] = "openapi",
+    [ROUTE_LIST] = "list",
+    [ROUTE_PRODUCT] = "product",
+    [ROUTE_STYLES] = "styles",
+    [ROUTE_RELATED] = "related",
+    [ROUTE_RELATED_CARDS] = "related_cards",
+    [ROUTE_FULL] = "full",
+    [ROUTE_ASSET] = "asset",
+    [ROUTE_NONE] = "none",
 };
 
 static const char accepted_id[] = "a whole number from 1 to 9223372036854775807, without a leading zero";
@@ -52,13 +60,54 @@ static bool is(const char *at, size_t len, const char *word)
     return len == strlen(word) && memcmp(at, word, len) == 0;
 }
 
+static bool is_unreserved(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c && strchr("-._~", c));
+}
+
+/* Not empty, and neither "." nor "..", which no normalised path has. */
+static bool is_segment(const char *at, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (!is_unreserved(at[i])) {
+            return false;
+        }
+    }
+    return len > 0 && !is(at, len, ".") && !is(at, len, "..");
+}
+
+bool path_prefix_is_valid(const char *prefix)
+{
+    if (strlen(prefix) > PATH_PREFIX_MAX) {
+        return false;
+    }
+    for (const char *at = prefix; *at;) {
+        size_t len = strcspn(at + 1, "/");
+        if (*at != '/' || !is_segment(at + 1, len) || (at == prefix && is(at + 1, len, "products"))) {
+            return false;
+        }
+        at += 1 + len;
+    }
+    return true;
+}
+
+size_t path_prefix_length(const char *prefix, const char *path, size_t path_len)
+{
+    size_t len = strlen(prefix);
+    bool begins = path_len >= len && memcmp(path, prefix, len) == 0;
+    return begins && (path_len == len || path[len] == '/') ? len : 0;
+}
+
 /* What follows /products/ : an id, perhaps a document. */
 static bool parse_product(const char *at, size_t len, struct target *out, struct refusal *why)
 {
     static const struct {
         const char *name;
         enum route route;
-    } documents[] = {{"styles", ROUTE_STYLES}, {"related", ROUTE_RELATED}};
+    } documents[] = {{"styles", ROUTE_STYLES},
+                     {"related", ROUTE_RELATED},
+                     {"related/cards", ROUTE_RELATED_CARDS},
+                     {"full", ROUTE_FULL}};
     const char *slash = memchr(at, '/', len);
     size_t id_len = slash ? (size_t)(slash - at) : len;
     enum route route = slash ? ROUTE_NONE : ROUTE_PRODUCT;
@@ -228,6 +277,8 @@ bool path_parse(const char *path, size_t path_len, const char *query, size_t que
     }
     if (is(path, path_len, "/")) {
         out->route = ROUTE_INDEX;
+    } else if (is(path, path_len, "/openapi.json")) {
+        out->route = ROUTE_OPENAPI;
     } else if (path_len == prefix - 1 && memcmp(path, products, path_len) == 0) {
         out->route = ROUTE_LIST;
         return parse_query(query, query_len, out, why);

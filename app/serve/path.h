@@ -5,7 +5,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum route { ROUTE_INDEX, ROUTE_LIST, ROUTE_PRODUCT, ROUTE_STYLES, ROUTE_RELATED, ROUTE_NONE, ROUTES };
+enum route {
+    ROUTE_INDEX,
+    ROUTE_OPENAPI,
+    ROUTE_LIST,
+    ROUTE_PRODUCT,
+    ROUTE_STYLES,
+    ROUTE_RELATED,
+    ROUTE_RELATED_CARDS,
+    ROUTE_FULL,
+    ROUTE_ASSET, /* of the pages: assets.h */
+    ROUTE_NONE,
+    ROUTES
+};
 extern const char *const route_names[ROUTES]; /* for metrics and logs */
 
 enum list_kind { LIST_PAGE, LIST_AFTER, LIST_IDS };
@@ -25,6 +37,13 @@ struct refusal {
     char came[64];        /* what came, cut to fit */
     const char *accepted; /* what is accepted */
 };
+
+/* A prefix that routes answer under, too: empty, or segments of unreserved characters, each with '/' before it, in all
+ * at most PATH_PREFIX_MAX bytes; the first one is not "products". */
+enum { PATH_PREFIX_MAX = 128 };
+bool path_prefix_is_valid(const char *prefix);
+/* How much of the path is the prefix, a valid one; 0: it does not begin with it. */
+size_t path_prefix_length(const char *prefix, const char *path, size_t path_len);
 
 /* `path` is normalised and decoded, without the query; `query` is as sent, without '?', and at most URL_MAX long. A
  * path that is no route is ROUTE_NONE and no error. false: a parameter is not acceptable, and `why` says which. */

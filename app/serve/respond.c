@@ -96,11 +96,15 @@ static void add_freshness(struct exchange *x, const struct answer *a)
         add_version(x, a);
         if (a->marked || a->unproven) {
             add_cache_status(x, a);
+        } else if (x->missed && a->kind == ANSWER_BODY) {
+            /* A fetch is for all who wait for it. */
+            ADD_NAMED(x->req, "cache-status", H2O_STRLIT("atelier; fwd=miss; collapsed"));
         }
     }
 }
 
-static void finish(struct exchange *x, int status, const char *reason, h2o_iovec_t body, size_t length)
+void exchange_finish(struct exchange *x, int status, const char *reason, h2o_iovec_t *parts, size_t count,
+                     size_t length)
 {
     h2o_req_t *req = x->req;
     worker_count_request(x->worker, x->target.route, status, clock_us() - x->begun_us);
@@ -108,10 +112,10 @@ static void finish(struct exchange *x, int status, const char *reason, h2o_iovec
     req->res.reason = reason;
     bool empty = status == 304 || status == 204;
     req->res.content_length = empty ? SIZE_MAX : length;
-    size_t parts = empty || x->head || length == 0 ? 0 : 1;
-    metric_add_own(&x->worker->metrics.bytes, parts ? body.len : 0);
+    count = empty || x->head ? 0 : count;
+    metric_add_own(&x->worker->metrics.bytes, count > 0 ? length : 0);
     h2o_start_response(req, &no_generator);
-    h2o_send(req, &body, parts, H2O_SEND_STATE_FINAL);
+    h2o_send(req, parts, count, H2O_SEND_STATE_FINAL);
 }
 
 /* ---- answers -------------------------------------------------------------------------------- */
@@ -136,17 +140,19 @@ static void respond_problem(struct exchange *x, enum problem p, const char *deta
     if (a) {
         add_freshness(x, a);
     }
-    finish(x, row->status, row->reason, sent, sent.len);
+    exchange_finish(x, row->status, row->reason, &sent, 1, sent.len);
 }
 
-static void respond_body(struct exchange *x, const struct answer *a)
+static void respond_body(struct exchange *x, struct answer *a)
 {
     h2o_req_t *req = x->req;
     const char *cache_control = x->worker->service->options->cache_control;
     h2o_vector_reserve(&req->pool, &req->res.headers, HEADERS_USUAL);
     add_token(req, H2O_TOKEN_CONTENT_TYPE, H2O_STRLIT("application/json; charset=utf-8"));
-    if (a->coding == CODING_GZIP) {
-        add_token(req, H2O_TOKEN_CONTENT_ENCODING, H2O_STRLIT("gzip"));
+    if (a->coding != CODING_IDENTITY) {
+        static const h2o_iovec_t names[CODINGS] = {
+            [CODING_GZIP] = {H2O_STRLIT("gzip")}, [CODING_BROTLI] = {H2O_STRLIT("br")}};
+        add_token(req, H2O_TOKEN_CONTENT_ENCODING, names[a->coding].base, names[a->coding].len);
     }
     add_token(req, H2O_TOKEN_ETAG, to_pool(req, a->etag, a->etag_len), a->etag_len);
     add_token(req, H2O_TOKEN_CACHE_CONTROL, cache_control, strlen(cache_control));
@@ -156,13 +162,13 @@ static void respond_body(struct exchange *x, const struct answer *a)
     exchange_add_common(x);
     add_freshness(x, a);
     if (a->not_modified) {
-        finish(x, 304, "Not Modified", (h2o_iovec_t){0}, 0);
+        exchange_finish(x, 304, "Not Modified", NULL, 0, 0);
     } else {
-        finish(x, 200, "OK", a->body, a->length);
+        exchange_finish(x, 200, "OK", a->parts, a->part_count, a->length);
     }
 }
 
-void exchange_respond(struct exchange *x, const struct answer *a)
+void exchange_respond(struct exchange *x, struct answer *a)
 {
     if (a->kind == ANSWER_BODY) {
         respond_body(x, a);
@@ -183,13 +189,29 @@ void exchange_refuse(struct exchange *x, enum problem p, const char *format, ...
 
 void exchange_respond_index(struct exchange *x)
 {
-    static const char body[] =
-        "{\"routes\":[\"/products{?page,count}\",\"/products{?after,count}\",\"/products{?ids}\","
-        "\"/products/{id}\",\"/products/{id}/styles\",\"/products/{id}/related\"]}";
+    static const char *const templates[] = {"/products{?page,count}",
+                                            "/products{?after,count}",
+                                            "/products{?ids}",
+                                            "/products/{id}",
+                                            "/products/{id}/styles",
+                                            "/products/{id}/related",
+                                            "/products/{id}/related/cards",
+                                            "/products/{id}/full",
+                                            "/openapi.json"};
+    enum { INDEX_MAX = sizeof templates / sizeof *templates * (PATH_PREFIX_MAX + 32) + 16 };
+    char *body = h2o_mem_alloc_pool(&x->req->pool, INDEX_MAX);
+    size_t len = 0;
+    for (size_t i = 0; i < sizeof templates / sizeof *templates; i++) {
+        len += (size_t)snprintf(body + len, INDEX_MAX - len, "%s\"%s%s\"", i == 0 ? "{\"routes\":[" : ",", x->prefix,
+                                templates[i]);
+    }
+    len += (size_t)snprintf(body + len, INDEX_MAX - len, "]}");
+    h2o_iovec_t sent = h2o_iovec_init(body, len);
     add_token(x->req, H2O_TOKEN_CONTENT_TYPE, H2O_STRLIT("application/json; charset=utf-8"));
     add_token(x->req, H2O_TOKEN_CACHE_CONTROL, H2O_STRLIT("no-cache"));
+    add_token(x->req, H2O_TOKEN_VARY, H2O_STRLIT("Accept")); /* the storefront, for those who prefer a page */
     exchange_add_common(x);
-    finish(x, 200, "OK", h2o_iovec_init(H2O_STRLIT(body)), sizeof body - 1);
+    exchange_finish(x, 200, "OK", &sent, 1, len);
 }
 
 void exchange_respond_options(struct exchange *x)
@@ -200,5 +222,5 @@ void exchange_respond_options(struct exchange *x)
               H2O_STRLIT("Authorization, Content-Type, If-None-Match, Catalogue-At-Least"));
     ADD_NAMED(x->req, "access-control-max-age", H2O_STRLIT("86400"));
     exchange_add_common(x);
-    finish(x, 204, "No Content", (h2o_iovec_t){0}, 0);
+    exchange_finish(x, 204, "No Content", NULL, 0, 0);
 }

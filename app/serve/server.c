@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "serve/access_log.h"
+#include "serve/coder.h"
 #include "serve/exchange.h"
 #include "serve/library_errors.h"
 #include "serve/listen.h"
@@ -130,6 +131,12 @@ static bool init_workers(struct server *s, struct error *e)
 bool server_new(struct server **out, const struct server_options *options, struct cache *cache, struct demand *demand,
                 const struct operations_route *routes, size_t route_count, void *context, struct error *e)
 {
+    if (!path_prefix_is_valid(options->path_prefix)) {
+        return error_set(e, ERROR_USAGE,
+                         "--path-prefix: '%s' came; accepted: segments of letters, digits, '-', '.', '_' and '~', each"
+                         " with '/' before it, the first not 'products', at most %d bytes: /api/v1",
+                         options->path_prefix, PATH_PREFIX_MAX);
+    }
     struct server *s = calloc(1, sizeof *s);
     if (!s) {
         return error_set(e, ERROR_SYSTEM, "no memory for the server");
@@ -138,7 +145,8 @@ bool server_new(struct server **out, const struct server_options *options, struc
     s->service = (struct service){.options = options, .cache = cache, .demand = demand};
     s->worker_count = count_workers(options);
     configure_all(s, routes, route_count, context);
-    if (!init_workers(s, e) || !listen_all(s, e)) {
+    if (!coder_new(&s->service.coder, s->service.cache, (size_t)options->brotli_max, e) || !init_workers(s, e) ||
+        !listen_all(s, e)) {
         server_free(&s);
         return false;
     }
@@ -148,6 +156,9 @@ bool server_new(struct server **out, const struct server_options *options, struc
 
 bool server_start(struct server *s, struct error *e)
 {
+    if (!coder_start(s->service.coder, e)) {
+        return false;
+    }
     for (size_t i = 0; i < s->worker_count; i++) {
         if (!event_loop_start(&s->workers[i].loop, e)) {
             return false;
@@ -184,6 +195,7 @@ void server_free(struct server **server)
         worker_fini(&s->workers[i]);
     }
     SSL_CTX_free(s->tls);
+    coder_free(&s->service.coder);
     /* libh2o's loops and contexts cannot be taken apart while connections that were cut off hang on them: they, and
      * the workers that they point into, end with the process. */
     *server = NULL;
@@ -294,6 +306,7 @@ void server_print_metrics(const struct server *s, struct text *out)
         refused += atomic_load(&s->workers[i].loop.refused);
     }
     print_requests(s, out);
+    coder_print_metrics(s->service.coder, out);
     metrics_print(out, worker_rows, sizeof worker_rows / sizeof *worker_rows, sources, s->worker_count);
     metric_print_header(out, "atelier_connections_accepted_total", METRIC_COUNTER, "Connections accepted");
     text_printf(out, "atelier_connections_accepted_total %llu\n", (unsigned long long)accepted);

@@ -18,6 +18,8 @@ struct server_options {
     int64_t waiters_max;          /* requests that may wait at once */
     int64_t unproven_after_ms;    /* from then on answers say that freshness is unproven */
     const char *cache_control;    /* of catalogue answers */
+    int64_t brotli_max;           /* bytes of brotli forms in memory; 0: none */
+    const char *path_prefix;      /* routes answer under it, too; empty: none */
     int64_t access_log_sample;    /* one request in N is logged; 0: only 5xx */
 };
 

@@ -27,6 +27,7 @@ struct service {
     const struct server_options *options;
     struct cache *cache;
     struct demand *demand;
+    struct coder *coder;
     _Atomic size_t waiting; /* requests that wait, on all workers */
     _Atomic bool draining;
 };

@@ -1,10 +1,12 @@
 # shellcheck shell=bash
 # Debian packages: which of the project's lists are not installed yet, and having them installed.
 
-# missing_packages LIST…: what third_party/packages/LIST.txt name and this machine has not.
+# missing_packages LIST…: what third_party/packages/LIST.txt name and this machine has not, also not as a part of another
+# package (a newer nodejs brings npm).
 missing_packages() {
     comm -23 <(sed -e 's/#.*//' "${@/#/"$ROOT/third_party/packages/"}" | tr -s '[:space:]' '\n' | grep . | sort -u) \
-        <(dpkg-query -W -f='${db:Status-Status} ${Package}\n' | sed -n 's/^installed //p' | sort -u)
+        <(dpkg-query -W -f='${db:Status-Status} ${Package} ${Provides}\n' | sed -n 's/^installed //p' |
+            sed 's/([^)]*)//g' | tr -s ', ' '\n' | sort -u)
 }
 
 # may_install YES: --yes or CI=true says so; else a person at a terminal is asked, once.

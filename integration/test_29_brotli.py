@@ -1,0 +1,112 @@
+"""Brotli: made in the background once somebody has asked for it (contract, section 3)."""
+import brotli
+import pytest
+
+from atelier import catalogue
+from atelier.http1 import Http1
+from atelier.metrics import Moves
+from atelier.promises import check_catalogue, check_json, lasting
+from atelier.waiting import wait_until
+from atelier.watching import Watch, expected_of
+
+BROWSER = {"Accept-Encoding": "gzip, deflate, br, zstd"}
+TARGETS = ["/products/12", "/products/1/styles", "/products/1/full", "/products/12/full"]
+LIMIT = 10  # seconds
+
+
+def coding(response):
+    return response.get("content-encoding") or "identity"
+
+
+def until_brotli(client, target):
+    """The first answer in brotli."""
+    found = []
+
+    def is_made():
+        found[:] = [client.get(target, BROWSER)]
+        return coding(found[0]) == "br"
+    wait_until(f"{target} is there in brotli", is_made, LIMIT)
+    return found[0]
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_asked_for_it_is_made_and_is_the_same_document(client, target):
+    plain = client.get(target)
+    packed = until_brotli(client, target)
+    check_json(packed)
+    assert brotli.decompress(packed.body) == plain.body and len(packed.body) < len(plain.body)
+    assert packed["etag"] == plain["etag"][:-1] + '-br"'
+    assert packed["vary"].lower() == "accept-encoding"
+    assert client.get(target).body == plain.body, "identity is still there for who does not take it"
+
+
+def test_weights_decide_between_what_there_is(client):
+    until_brotli(client, "/products/12")
+    for accepted, codings in (("br;q=0.5, gzip", {"gzip"}), ("br;q=0", {"identity"}), ("br, gzip;q=0.5", {"br", "gzip"}),
+                              ("br;q=0, *", {"gzip"}), ("identity, br;q=0.1", {"identity"})):
+        assert coding(client.get("/products/12", {"Accept-Encoding": accepted})) in codings, accepted
+
+
+@pytest.fixture(scope="module")
+def one(module_stack):
+    return module_stack(replicas=1, with_nginx=False).replicas[0]
+
+
+def test_nobody_asks_and_nothing_is_made(one):
+    moves = Moves([one])
+    for accepted in (None, "gzip", "identity", "br;q=0", "br;q=0.5, gzip", "gzip, *;q=0"):
+        one.get("/products/11/styles", {"Accept-Encoding": accepted} if accepted else {})
+    assert moves.of("atelier_brotli_made_total") == 0
+
+
+def test_until_it_is_made_gzip_is_the_best_answer_and_then_it_is_brotli_for_good(one):
+    """One replica, so what it has once it has."""
+    moves = Moves([one])
+    with Http1(one.clear) as client:
+        assert coding(client.get("/products/103", BROWSER)) in ("gzip", "br")
+        until_brotli(client, "/products/103")
+        for _ in range(5):
+            assert coding(client.get("/products/103", BROWSER)) == "br"
+        head = client.head("/products/103", BROWSER)
+        assert (coding(head), head.body) == ("br", b"")
+        assert lasting(head) == lasting(client.get("/products/103", BROWSER))
+    assert moves.of("atelier_brotli_made_total", kept="yes") == 1
+    assert one.metrics().total("atelier_brotli_bytes") > 0
+
+
+def test_what_a_client_has_in_another_welcome_coding_is_not_sent_again(one):
+    """Made on one replica and not yet on another, brotli must not cost the clients their caches."""
+    with Http1(one.clear) as client:
+        packed = client.get("/products/104", {"Accept-Encoding": "gzip"})["etag"]
+        made = packed.replace("-gzip", "-br")
+        for tag in (packed, made):
+            again = client.get("/products/104", BROWSER | {"If-None-Match": tag})
+            assert (again.status, again["etag"], again.body) == (304, tag, b"")
+            check_catalogue(again)
+        until_brotli(client, "/products/104")
+        for tag in (packed, made):
+            assert client.get("/products/104", BROWSER | {"If-None-Match": tag})["etag"] == tag
+        assert client.get("/products/104", {"Accept-Encoding": "gzip", "If-None-Match": made}).status == 200
+        assert client.get("/products/104", {"If-None-Match": packed}).status == 200
+
+
+def test_after_a_change_nothing_old_is_left(one, module_stack):
+    stack = module_stack(replicas=1, with_nginx=False)
+    replica = stack.replicas[0]
+    with stack.postgres.connect("atelier_owner") as owner, Watch(stack.replicas) as watch, Http1(replica.clear) as client:
+        for number in range(5):
+            until_brotli(client, "/products/105")
+            until_brotli(client, "/products/105/full")
+            owner.execute("UPDATE products SET description = %s WHERE id = 105", [f"Number {number} " * 50])
+            watch.seconds_until_shown(expected_of(owner, 105), 5)
+            assert brotli.decompress(until_brotli(client, "/products/105").body) == catalogue.body(
+                catalogue.product(owner, 105))
+            assert f"Number {number} " in brotli.decompress(until_brotli(client, "/products/105/full").body).decode()
+
+
+def test_with_no_room_for_it_there_is_none(own_stack):
+    replica = own_stack(replicas=1, with_nginx=False, options=["--brotli-max-bytes", 0]).replicas[0]
+    for _ in range(20):
+        assert coding(replica.get("/products/12", BROWSER)) == "gzip"
+        assert coding(replica.get("/products/12/full", BROWSER)) == "identity"
+    assert replica.metrics().total("atelier_brotli_made_total") == 0
