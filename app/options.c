@@ -39,7 +39,7 @@ static const struct option_row rows[] = {
     INT("access-log-sample", serve.access_log_sample, "0", 0, 1000000000, "N",
         "One request in N is logged; 0: only those answered with 5xx"),
     INT("brotli-max-bytes", serve.brotli_max, "268435456", 0, 1099511627776, "BYTES",
-        "Brotli forms kept beside the documents, made once asked for; 0: none"),
+        "What is compressed once somebody asks for it: brotli of documents, brotli and gzip of /full; 0: nothing"),
     STRING("path-prefix", serve.path_prefix, "", "PATH", "Routes answer under this path, too: /api/v1; empty: none"),
     INT("drain-timeout-ms", drain_timeout_ms, "10000", 0, 600000, "MS",
         "How long requests in flight may take on SIGTERM"),

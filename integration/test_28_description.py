@@ -1,7 +1,10 @@
 """The API's description (app/openapi.yaml, served as /openapi.json): whole, and true of every answer."""
 import gzip
+import json
 import re
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 import jsonschema
 import pytest
@@ -82,7 +85,7 @@ def test_every_route_has_every_method_and_every_operation_a_name_of_its_own(desc
     names = [operation["operationId"] for _, _, operation in operations(description)]
     assert len(names) == len(set(names))
     for path, item in description["paths"].items():
-            assert METHODS <= item.keys(), path
+        assert METHODS <= item.keys(), path
 
 
 @pytest.fixture(scope="session")
@@ -112,6 +115,54 @@ def test_schemathesis_finds_no_deviation(stack, tools, own):
     assert done.returncode == 0, done.stdout[:SHOWN]
     assert int(re.search(r"(\d+) generated", done.stdout)[1]) > 300, done.stdout
 
+
+# ── in HTTP's own eyes ──
+
+ROUTES = ["/", "/products", "/products?after=3&count=2", "/products?ids=3,1", "/products/11", "/products/12", "/products/11/styles",
+          "/products/11/related", "/products/11/related/cards", "/products/12/full", "/openapi.json", "/docs", "/products/77",
+          "/nothing"]  # not what is answered by 400: every 400 is a warning
+
+
+def complaints(tools, url):
+    """What redbot warns of, or worse, about this URL and what it asks of it besides."""
+    done = run([tools / "redbot", "--output-format", "har", url], limit=60)
+    entries = json.loads(done.stdout)["log"]["entries"]
+    assert done.returncode == 0 and entries, done.stdout + done.stderr
+    return [f"{entry['request']['url']}: {note['summary']}" for entry in entries for note in entry["_red_messages"]
+            if note["level"] not in ("GOOD", "INFO")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("route", ROUTES)
+def test_redbot_finds_nothing_wrong(stack, tools, route):
+    """By way of NGINX, and of a replica itself."""
+    for port in (stack.replicas[1].clear, stack.http.ports[0]):
+        assert complaints(tools, f"http://127.0.0.1:{port}{route}") == []
+
+
+class Careless(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        for name, value in (("Content-Type", "text/plain"), ("Content-Length", "2"), ("ETag", "none"), ("Vary", "accept encoding")):
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(b"ok")
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.mark.slow
+def test_redbot_finds_what_is_wrong(tools):
+    """The test above is no formality."""
+    with HTTPServer(("127.0.0.1", 0), Careless) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            assert len(complaints(tools, f"http://127.0.0.1:{server.server_port}/")) > 1
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def examples(description):

@@ -32,6 +32,7 @@ static const struct {
     {"postgres", {"refresh", "load"}},
     {"yajl/", {"refresh"}},
     {"isa-l", {"refresh"}},
+    {"zlib", {"serve"}},
     {"xxhash", {"refresh", "serve"}},
     {"brotli/", {"serve"}},
     {"ck_", {"cache"}},

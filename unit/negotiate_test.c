@@ -121,7 +121,7 @@ static void test_several_headers_add_up(void **state)
     assert_int_equal(codings_choose(&a, both, lengths), GZIP);
 }
 
-/* A small document may grow by gzip: then identity, if it is as welcome. */
+/* A small document may grow by gzip: then identity, unless it was said to be less welcome. */
 static void test_smaller_wins(void **state)
 {
     static const uint32_t grown[CODINGS] = {[CODING_IDENTITY] = 2, [CODING_GZIP] = 22};
@@ -132,6 +132,14 @@ static void test_smaller_wins(void **state)
     assert_int_equal(codings_choose(&a, both, grown), IDENTITY);
     codings_init(&a);
     codings_add(&a, "gzip", 4);
+    assert_int_equal(codings_choose(&a, both, grown), IDENTITY);
+    codings_add(&a, "identity;q=0.9", 14);
+    assert_int_equal(codings_choose(&a, both, grown), GZIP);
+    codings_init(&a);
+    codings_add(&a, "gzip, *;q=0.9", 13);
+    assert_int_equal(codings_choose(&a, both, grown), GZIP);
+    codings_init(&a);
+    codings_add(&a, "gzip, *;q=0", 11);
     assert_int_equal(codings_choose(&a, both, grown), GZIP);
     codings_init(&a);
     codings_add(&a, "*;q=1", 5);

@@ -73,7 +73,7 @@ size_t cache_entries(const struct cache *c);  /* products that exist */
 size_t cache_left_out(const struct cache *c); /* … whose documents are not in memory, for want of room */
 size_t cache_payload(const struct cache *c);  /* bytes of all documents in all codings */
 size_t cache_bytes(const struct cache *c);    /* of entries, without allocator overhead */
-size_t cache_memory(const struct cache *c);   /* bytes of all that the catalogue takes: entries, their brotli forms,
+size_t cache_memory(const struct cache *c);   /* bytes of all that the catalogue takes: entries, their late forms,
                                                * slots, table, id index, each with its allocator overhead; not what waits
                                                * to be given back */
 size_t cache_slots(const struct cache *c);

@@ -75,7 +75,7 @@ void entry_unpin(const struct entry *e)
     }
 }
 
-/* ---- brotli --------------------------------------------------------------------------------- */
+/* ---- late forms ----------------------------------------------------------------------------- */
 
 const struct late *entry_late(const struct entry *e, unsigned kind)
 {

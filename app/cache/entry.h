@@ -1,5 +1,5 @@
 /* An entry: all documents of one product, rendered and compressed. Immutable once published: there
- * is no setter. `pins` changes, but is about the memory, not the content; and brotli forms are added, each immutable,
+ * is no setter. `pins` changes, but is about the memory, not the content; and late forms are added, each immutable,
  * too.
  *
  * Life: entry_new (a fetcher thread) → filled → cache_publish takes it (the refresher) → readers
@@ -35,12 +35,12 @@ struct slice {
     uint32_t offset, length;
 };
 
-/* The brotli form of a document, or of all of them together, made once somebody has asked for it. Immutable, and gone
- * with its entry. */
-enum { LATE_FULL = DOCUMENT_KINDS, LATE_KINDS };
+/* A form that is made once somebody has asked for it: brotli of a document, brotli or gzip of all of them together.
+ * Immutable, and gone with its entry. */
+enum { LATE_FULL = DOCUMENT_KINDS, LATE_FULL_GZIP, LATE_KINDS };
 struct late {
     struct late *next;
-    uint32_t kind; /* of document, or LATE_FULL */
+    uint32_t kind; /* of document: its brotli form; or LATE_… */
     uint32_t length;
     char bytes[];
 };
@@ -104,7 +104,7 @@ static inline void entry_pin(const struct entry *e)
 /* Any thread; the last one frees it. */
 void entry_unpin(const struct entry *e);
 
-/* ---- brotli: any thread, inside a guard or with a pin ---- */
+/* ---- late forms: any thread, inside a guard or with a pin ---- */
 /* NULL: not made, or not worth it. */
 const struct late *entry_late(const struct entry *e, unsigned kind);
 /* true for one caller a kind: it has to see to it that the form is made, or take its word back. */

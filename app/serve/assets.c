@@ -97,9 +97,6 @@ static void add_headers(struct exchange *x, const struct web_file *file, const s
         add(x, "content-security-policy", PAGE_POLICY);
         add(x, "referrer-policy", "no-referrer");
     }
-    if (x->target.route == ROUTE_INDEX) {
-        add(x, "vary", "Accept");
-    }
     exchange_add_common(x);
 }
 

@@ -1,4 +1,4 @@
-/* The coder: makes the brotli forms of documents that somebody has asked for, one after the other, on a thread of its
+/* The coder: makes the late forms (cache/entry.h) that somebody has asked for, one after the other, on a thread of its
  * own with the lowest priority. What is asked for while it has enough to do is asked for again by the next request. */
 #pragma once
 #include "base/error.h"
@@ -14,6 +14,6 @@ MUST_CHECK bool coder_start(struct coder *c, struct error *e);
 /* Ends the thread; what it has not made yet is dropped. */
 void coder_free(struct coder **coder);
 
-/* Asks for a kind of document, or LATE_FULL; never blocks. Any thread, inside a guard or with a pin. */
+/* Asks for a late form; never blocks. Any thread, inside a guard or with a pin. */
 void coder_ask(struct coder *c, const struct entry *e, unsigned kind);
 void coder_print_metrics(const struct coder *c, struct text *out);

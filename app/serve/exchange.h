@@ -59,8 +59,7 @@ void exchange_add_common(struct exchange *x);
 /* Status and body, and counts it. `parts` are not sent where there is no body: HEAD, 204, 304. */
 void exchange_finish(struct exchange *x, int status, const char *reason, h2o_iovec_t *parts, size_t count,
                      size_t length);
-/* The routes of this server, and the answer to OPTIONS. */
-void exchange_respond_index(struct exchange *x);
+/* The answer to OPTIONS. */
 void exchange_respond_options(struct exchange *x);
 
 /* wait.c: keeps the request until there is news, at most wait_ms. false: too many wait already. */

@@ -44,21 +44,30 @@ void look_up_full(struct exchange *x, bool last, struct answer *a)
     if (!e) {
         return;
     }
-    const struct late *late = answer_late(x, e, LATE_FULL);
-    const bool available[CODINGS] = {[CODING_IDENTITY] = true, [CODING_BROTLI] = late != NULL};
-    uint32_t length[CODINGS] = {[CODING_BROTLI] = late ? late->length : 0};
+    const struct late *late[CODINGS] = {[CODING_GZIP] = answer_late(x, e, LATE_FULL_GZIP, CODING_GZIP),
+                                        [CODING_BROTLI] = answer_late(x, e, LATE_FULL, CODING_BROTLI)};
+    bool available[CODINGS] = {[CODING_IDENTITY] = true};
+    uint32_t length[CODINGS] = {0};
+    for (int coding = CODING_GZIP; coding < CODINGS; coding++) {
+        available[coding] = late[coding] != NULL;
+        length[coding] = late[coding] ? late[coding]->length : 0;
+    }
     size_t count = full_parts(e, a->parts);
     for (size_t i = 0; i < count; i++) {
         length[CODING_IDENTITY] += (uint32_t)a->parts[i].len;
     }
     hash_members(e, hash);
     bool chosen = answer_choose(x, a, available, length, hash);
-    answer_ask_late(x, a, e, LATE_FULL);
+    if (codings_welcome(&x->codings, CODING_BROTLI, CODING_GZIP)) {
+        answer_ask_late(x, a, e, LATE_FULL, CODING_BROTLI);
+    } else {
+        answer_ask_late(x, a, e, LATE_FULL_GZIP, CODING_GZIP);
+    }
     if (!chosen || a->not_modified || x->head) {
         return;
     }
-    if (a->coding == CODING_BROTLI) {
-        a->parts[0] = h2o_iovec_init(late->bytes, late->length);
+    if (late[a->coding]) {
+        a->parts[0] = h2o_iovec_init(late[a->coding]->bytes, late[a->coding]->length);
         count = 1;
     }
     a->part_count = count;

@@ -147,7 +147,7 @@ static bool take_target(struct exchange *x)
     return true;
 }
 
-static void answer_catalogue(struct exchange *x)
+static void answer_from_memory(struct exchange *x)
 {
     struct answer answer;
     exchange_look_up(x, false, &answer);
@@ -182,10 +182,8 @@ static void handle(struct exchange *x)
     const struct web_file *file = assets_find(x);
     if (file) {
         exchange_respond_asset(x, file);
-    } else if (x->target.route == ROUTE_INDEX) {
-        exchange_respond_index(x);
     } else {
-        answer_catalogue(x);
+        answer_from_memory(x);
     }
 }
 

@@ -175,15 +175,15 @@ bool answer_choose(struct exchange *x, struct answer *a, const bool available[CO
     return true;
 }
 
-const struct late *answer_late(const struct exchange *x, const struct entry *e, unsigned kind)
+const struct late *answer_late(const struct exchange *x, const struct entry *e, unsigned kind, enum coding coding)
 {
-    return codings_welcome(&x->codings, CODING_BROTLI, -1) ? entry_late(e, kind) : NULL;
+    return codings_welcome(&x->codings, coding, -1) ? entry_late(e, kind) : NULL;
 }
 
-void answer_ask_late(const struct exchange *x, const struct answer *a, const struct entry *e, unsigned kind)
+void answer_ask_late(const struct exchange *x, const struct answer *a, const struct entry *e, unsigned kind,
+                     enum coding coding)
 {
-    if (codings_welcome(&x->codings, CODING_BROTLI, a->kind == ANSWER_BODY ? (int)a->coding : -1) &&
-        !entry_late(e, kind)) {
+    if (codings_welcome(&x->codings, coding, a->kind == ANSWER_BODY ? (int)a->coding : -1) && !entry_late(e, kind)) {
         coder_ask(x->worker->service->coder, e, kind);
     }
 }
@@ -251,11 +251,11 @@ static void look_up_document(struct exchange *x, bool last, struct answer *a, en
         return;
     }
     const struct document *d = &e->document[kind];
-    const struct late *late = answer_late(x, e, kind);
+    const struct late *late = answer_late(x, e, kind, CODING_BROTLI);
     const bool available[CODINGS] = {true, true, late != NULL};
     const uint32_t length[CODINGS] = {d->length[CODING_IDENTITY], d->length[CODING_GZIP], late ? late->length : 0};
     bool chosen = answer_choose(x, a, available, length, d->hash);
-    answer_ask_late(x, a, e, kind);
+    answer_ask_late(x, a, e, kind, CODING_BROTLI);
     if (chosen && !a->not_modified && !x->head) {
         borrow(x, a, e, a->coding == CODING_BROTLI ? late->bytes : entry_bytes(e, kind, a->coding));
     }
@@ -303,6 +303,10 @@ static void look_up_once(struct exchange *x, bool last, struct answer *a)
     a->versioned = a->marked = a->not_modified = a->overtaken = false;
     if (x->target.route == ROUTE_OPENAPI) {
         look_up_openapi(x, a);
+        return;
+    }
+    if (x->target.route == ROUTE_INDEX) {
+        look_up_index(x, a);
         return;
     }
     guard_enter(x->worker->guard);

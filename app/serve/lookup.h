@@ -14,14 +14,17 @@ const struct entry *answer_product(struct exchange *x, bool last, struct answer 
 /* Sets coding, length, ETag and whether the client has it already; false: no acceptable coding. */
 bool answer_choose(struct exchange *x, struct answer *a, const bool available[CODINGS], const uint32_t length[CODINGS],
                    const char hash[HASH_HEX]);
-/* The brotli form of a document, or of LATE_FULL; NULL: the client does not take it, or it is not made. */
-const struct late *answer_late(const struct exchange *x, const struct entry *e, unsigned kind);
+/* A late form, which has this coding; NULL: the client does not take it, or it is not made. */
+const struct late *answer_late(const struct exchange *x, const struct entry *e, unsigned kind, enum coding coding);
 /* Asks for it if it would be as welcome as what was chosen. */
-void answer_ask_late(const struct exchange *x, const struct answer *a, const struct entry *e, unsigned kind);
+void answer_ask_late(const struct exchange *x, const struct answer *a, const struct entry *e, unsigned kind,
+                     enum coding coding);
 /* Keeps the entry until the request is gone. */
 void answer_pin(struct exchange *x, const struct entry *e);
 
 void hash_to_hex(uint64_t high, uint64_t low, char out[HASH_HEX]);
+
+void look_up_index(struct exchange *x, struct answer *a); /* index.c */
 
 /* full.c, cards.c, list.c: answers assembled from entries' pieces */
 /* /full as it is without a coding; at most PARTS_MAX parts, in the entry or constant. Any thread. */

@@ -122,12 +122,20 @@ static unsigned weight_of(const struct accepted_codings *a, int coding)
     return coding == CODING_IDENTITY ? 1 : 0;
 }
 
+/* Nobody who did not name identity minds getting it where a coding makes the answer no shorter. */
+static bool is_no_use(const struct accepted_codings *a, int coding, const bool available[CODINGS],
+                      const uint32_t length[CODINGS])
+{
+    return !a->said[CODING_IDENTITY] && !a->any_said && available[CODING_IDENTITY] &&
+           length[coding] >= length[CODING_IDENTITY] && coding != CODING_IDENTITY;
+}
+
 int codings_choose(const struct accepted_codings *a, const bool available[CODINGS], const uint32_t length[CODINGS])
 {
     int best = -1;
     unsigned best_weight = 0;
     for (int coding = 0; coding < CODINGS; coding++) {
-        unsigned weight = available[coding] ? weight_of(a, coding) : 0;
+        unsigned weight = available[coding] && !is_no_use(a, coding, available, length) ? weight_of(a, coding) : 0;
         if (weight > best_weight || (weight > 0 && weight == best_weight && length[coding] < length[best])) {
             best = coding;
             best_weight = weight;

@@ -60,7 +60,11 @@ static void add_ids(struct exchange *x)
 
 void exchange_add_common(struct exchange *x)
 {
-    add_token(x->req, H2O_TOKEN_VARY, H2O_STRLIT("Accept-Encoding"));
+    if (x->target.route == ROUTE_INDEX) { /* the storefront, for those who prefer a page */
+        add_token(x->req, H2O_TOKEN_VARY, H2O_STRLIT("Accept, Accept-Encoding"));
+    } else {
+        add_token(x->req, H2O_TOKEN_VARY, H2O_STRLIT("Accept-Encoding"));
+    }
     add_token(x->req, H2O_TOKEN_ACCESS_CONTROL_ALLOW_ORIGIN, H2O_STRLIT("*"));
     ADD_NAMED(x->req, "access-control-expose-headers",
               H2O_STRLIT("ETag, Link, Catalogue-Version, Cache-Status, X-Request-Id"));
@@ -185,33 +189,6 @@ void exchange_refuse(struct exchange *x, enum problem p, const char *format, ...
     vsnprintf(detail, sizeof detail, format, args);
     va_end(args);
     respond_problem(x, p, detail, NULL);
-}
-
-void exchange_respond_index(struct exchange *x)
-{
-    static const char *const templates[] = {"/products{?page,count}",
-                                            "/products{?after,count}",
-                                            "/products{?ids}",
-                                            "/products/{id}",
-                                            "/products/{id}/styles",
-                                            "/products/{id}/related",
-                                            "/products/{id}/related/cards",
-                                            "/products/{id}/full",
-                                            "/openapi.json"};
-    enum { INDEX_MAX = sizeof templates / sizeof *templates * (PATH_PREFIX_MAX + 32) + 16 };
-    char *body = h2o_mem_alloc_pool(&x->req->pool, INDEX_MAX);
-    size_t len = 0;
-    for (size_t i = 0; i < sizeof templates / sizeof *templates; i++) {
-        len += (size_t)snprintf(body + len, INDEX_MAX - len, "%s\"%s%s\"", i == 0 ? "{\"routes\":[" : ",", x->prefix,
-                                templates[i]);
-    }
-    len += (size_t)snprintf(body + len, INDEX_MAX - len, "]}");
-    h2o_iovec_t sent = h2o_iovec_init(body, len);
-    add_token(x->req, H2O_TOKEN_CONTENT_TYPE, H2O_STRLIT("application/json; charset=utf-8"));
-    add_token(x->req, H2O_TOKEN_CACHE_CONTROL, H2O_STRLIT("no-cache"));
-    add_token(x->req, H2O_TOKEN_VARY, H2O_STRLIT("Accept")); /* the storefront, for those who prefer a page */
-    exchange_add_common(x);
-    exchange_finish(x, 200, "OK", &sent, 1, len);
 }
 
 void exchange_respond_options(struct exchange *x)

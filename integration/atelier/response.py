@@ -4,6 +4,10 @@ import json
 import re
 from dataclasses import dataclass
 
+import brotli
+
+UNDO = {"gzip": gzip.decompress, "br": brotli.decompress}
+
 
 @dataclass(frozen=True)
 class Response:
@@ -36,8 +40,8 @@ class Response:
         return json.loads(self.body)
 
     def identity(self):
-        """The body with its gzip coding undone, if it has one."""
-        return gzip.decompress(self.body) if self.get("content-encoding") == "gzip" else self.body
+        """The body with its coding undone, if it has one."""
+        return UNDO.get(self.get("content-encoding"), bytes)(self.body)
 
     def links(self):
         """The Link header as {relation: target}."""

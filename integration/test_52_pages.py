@@ -6,7 +6,7 @@ import re
 import brotli
 import pytest
 
-from atelier.promises import check_problem
+from atelier.promises import check_any, check_problem, lasting
 
 BROWSER = {"accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 PAGES = ["/", "/docs"]
@@ -31,6 +31,18 @@ def test_the_index_is_a_page_for_browsers_and_json_for_all_others(client, moves)
         assert "/products/{id}/full" in index.json()["routes"]
         assert index.listed("vary") == page.listed("vary") == {"accept", "accept-encoding"}
     assert moves.of("atelier_http_requests_total", status=200, route="index") == 4
+
+
+def test_the_index_has_all_that_http_has_for_documents(client):
+    index = client.get("/")
+    assert index["content-type"] == "application/json; charset=utf-8" and index["cache-control"] == "public, no-cache"
+    check_any(index)
+    head = client.head("/")
+    assert (head.body, lasting(head)) == (b"", lasting(index))
+    again = client.get("/", {"If-None-Match": index["etag"]})
+    assert (again.status, again.body, again["etag"]) == (304, b"", index["etag"])
+    assert client.get("/", {"If-None-Match": client.get("/", BROWSER)["etag"]}).status == 200
+    check_problem(client.get("/", {"Accept-Encoding": "*;q=0"}), 406, "not-acceptable")
 
 
 @pytest.mark.parametrize("path", PAGES)
