@@ -5,14 +5,15 @@
 
 #include <brotli/encode.h>
 #include <inttypes.h>
-#include <libdeflate.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
+#include <zlib.h>
 
 /* At 5, brotli of 2.4 KB takes 65 µs; 9 would take 1.5 ms for a few per cent. */
 enum { BROTLI_QUALITY = 5, GZIP_LEVEL = 6, QUEUE_MAX = 256, LOWEST_PRIORITY = 19 };
+enum { GZIP_MEMBER = 16 + MAX_WBITS, MEMORY_LEVEL = 8 }; /* as zlib has them */
 
 struct wish {
     const struct entry *entry; /* pinned */
@@ -22,7 +23,7 @@ struct wish {
 struct coder {
     size_t bytes_max;
     const struct cache *cache;
-    struct libdeflate_compressor *gzip;
+    z_stream gzip;
     pthread_t thread;
     bool started;
     _Atomic uint64_t made, useless;
@@ -94,11 +95,21 @@ static bool take(struct coder *c, struct wish *out)
 
 /* ---- the work ------------------------------------------------------------------------------- */
 
-/* Returns the length; 0: it did not work. */
-static size_t compress(struct coder *c, unsigned kind, const char *plain, size_t len, char *out, size_t room)
+static size_t gzip(z_stream *z, const char *plain, size_t len, char *out, size_t room)
+{
+    deflateReset(z);
+    z->next_in = (Bytef *)(uintptr_t)plain;
+    z->avail_in = (uInt)len;
+    z->next_out = (Bytef *)out;
+    z->avail_out = (uInt)room;
+    return deflate(z, Z_FINISH) == Z_STREAM_END ? z->total_out : 0;
+}
+
+/* Returns the length; 0: it does not fit. */
+static size_t encode(struct coder *c, unsigned kind, const char *plain, size_t len, char *out, size_t room)
 {
     if (kind == LATE_FULL_GZIP) {
-        return libdeflate_gzip_compress(c->gzip, plain, len, out, room);
+        return gzip(&c->gzip, plain, len, out, room);
     }
     return BrotliEncoderCompress(BROTLI_QUALITY, BROTLI_DEFAULT_WINDOW, BROTLI_MODE_TEXT, len, (const uint8_t *)plain,
                                  &room, (uint8_t *)out)
@@ -113,7 +124,7 @@ static void make(struct coder *c, const struct wish *w, const char *plain, size_
     if (!late) {
         return;
     }
-    size_t length = compress(c, w->kind, plain, len, late->bytes, best);
+    size_t length = encode(c, w->kind, plain, len, late->bytes, best);
     if (length == 0 || length >= best) {
         atomic_fetch_add_explicit(&c->useless, 1, memory_order_relaxed);
         free(late);
@@ -165,7 +176,7 @@ static void *coder_main(void *context)
 bool coder_new(struct coder **out, const struct cache *cache, size_t bytes_max, struct error *e)
 {
     struct coder *c = calloc(1, sizeof *c);
-    if (!c || !(c->gzip = libdeflate_alloc_compressor(GZIP_LEVEL))) {
+    if (!c || deflateInit2(&c->gzip, GZIP_LEVEL, Z_DEFLATED, GZIP_MEMBER, MEMORY_LEVEL, Z_DEFAULT_STRATEGY) != Z_OK) {
         free(c);
         return error_set(e, ERROR_SYSTEM, "no memory for the coder");
     }
@@ -205,7 +216,7 @@ void coder_free(struct coder **coder)
     }
     pthread_cond_destroy(&c->changed);
     pthread_mutex_destroy(&c->mutex);
-    libdeflate_free_compressor(c->gzip);
+    deflateEnd(&c->gzip);
     free(c);
     *coder = NULL;
 }

@@ -19,7 +19,7 @@ write_services() {
     fill "$ROOT/infra/runit/postgres-terminate.in" STATE "$STATE" | put "$STATE/service/postgres/control/t" 755
     for name in "${REPLICAS[@]}"; do
         write_service "$name" replica.in POSTGRES_PORT "$POSTGRES_PORT" CLEAR_PORT "$(clear_port "$name")" \
-            TLS_PORT "$(tls_port "$name")" OPERATIONS_PORT "$(operations_port "$name")"
+            TLS_PORT "$(tls_port "$name")" OPERATIONS_PORT "$(operations_port "$name")" PATH_PREFIX "$PATH_PREFIX"
     done
     write_service nginx-http nginx.in
     write_service nginx-stream nginx.in

@@ -16,7 +16,7 @@ open_settings() {
 
 # setting NAME: read, never executed: root reads a file that another user may write.
 setting() {
-    sed -n "s/^$1=\([a-zA-Z0-9._-]*\)$/\1/p" "$STATE/stack.env" | tail -n 1
+    sed -n "s/^$1=\([a-zA-Z0-9._~/-]*\)$/\1/p" "$STATE/stack.env" | tail -n 1
 }
 
 check_offset() {

@@ -11,6 +11,7 @@ import pytest
 from managed import SERVICES, Managed
 
 from atelier.build import ROOT
+from atelier.http1 import Http1
 from atelier.load import Load
 from atelier.waiting import wait_until
 
@@ -24,6 +25,39 @@ def test_up_prints_three_curl_lines_that_work_as_printed(running):
     for line in lines:
         done = subprocess.run(shlex.split(line) + ["--silent", "--fail", "--max-time", "10"], cwd=ROOT, capture_output=True)
         assert done.returncode == 0 and done.stdout[:1] in b"[{", line
+
+
+def test_the_page_that_up_prints_shows_the_update_that_it_prints(running):
+    page, = re.findall(r"http://localhost:(\d+)/\?product=(\d+)", running.first.out)
+    update, = (line for line in running.first.out.splitlines() if line.startswith("infra/psql "))
+    subprocess.run(shlex.split(update), cwd=ROOT, check=True, capture_output=True, timeout=20)
+    with Http1(int(page[0])) as client:
+        assert b"<title>Atelier" in client.get("/", {"Accept": "text/html"}).body
+        wait_until("every style is on sale", lambda: all(
+            style["sale_price"] == "9.99" for style in client.get(f"/products/{page[1]}/styles").json()["results"]), 5)
+
+
+def test_page_counts_that_a_product_page_needs_two_requests(running):
+    rows = [line.strip("| ").split(" | ") for line in running.run("page", "--products", 10).ok().out.splitlines()[2:]]
+    old, ours, files = ([float(cell) for cell in row[1:]] for row in rows)
+    assert old[0] > 3 and ours[0] == 2 and files[0] > 10
+    assert ours[1] < ours[2] < ours[3] < old[3] and files[1] < 60 * 1024
+    running.run("page", "--products", "some").refused("1 to 9999", status=2)
+
+
+@pytest.mark.slow
+def test_an_old_front_end_s_path_is_kept_until_it_is_taken_back(running):
+    def answer():
+        with Http1(running.ports["http"]) as client:
+            return client.get("/api/fec2/hr-rfp/products/1").status
+    assert answer() == 404
+    running.up("--path-prefix", "/api/fec2/hr-rfp").ok()
+    assert answer() == 200
+    pids = running.pids()
+    running.up().ok()
+    assert answer() == 200 and running.pids() == pids
+    running.up("--path-prefix", "").ok()
+    assert answer() == 404
 
 
 def test_a_second_up_changes_nothing(running):
@@ -168,6 +202,7 @@ def test_bad_words_are_usage_errors(managed, words, said):
 
 @pytest.mark.parametrize("words, said", [
     (["--csv", "/nowhere"], "no folder"), (["--csv", "/proc/self"], "no .csv file"),
+    (["--path-prefix", "api/v1"], "'/' before it"), (["--path-prefix", "/a b"], "'/' before it"),
     (["--port-offset", "50001"], "0 to 50000"), (["--port-offset", "-1"], "0 to 50000"),
 ])
 def test_wishes_that_cannot_be_met_are_told_before_anything_happens(managed, words, said):
