@@ -41,7 +41,7 @@ export function listView(page) {
   const element = h('section', {'aria-labelledby': 'title'},
     h('div', {class: 'lead'},
       h('h1', {id: 'title', tabindex: '-1'}, page === 1 ? 'The catalogue' : `The catalogue, page ${page}`),
-      page === 1 && h('p', {}, 'Things to wear and to carry, each with its price and stock as they are right now.')),
+      page === 1 && h('p', {}, 'Things to wear and to carry, each with its price as it is right now.')),
     grid, pages);
   return {element, title: page === 1 ? 'Atelier' : `Page ${page} – Atelier`, update};
 }
