@@ -184,7 +184,8 @@ def test_what_was_left_out_comes_back_when_there_is_room(own_stack, with_limit):
         wait_until("nothing is left out", lambda: memory(replica)["products_left_out"] == 0, 10)
         watch.seconds_until_shown(expected_of(owner, 20001, 20999, 21000), 1)
         assert memory(replica)["cache_bytes"] < limit
-        assert memory(replica)["payload_bytes"] == memory(whole)["payload_bytes"]
+        # But for gzip's: each process learns a code of its own.
+        assert memory(replica)["payload_bytes"] == pytest.approx(memory(whole)["payload_bytes"], rel=0.02)
         wait_until("it is said", lambda: replica.logged("memory_limit_kept"), 2)
         assert replica.get(f"/products?after=20000&count=1000").json()[-1]["id"] == 21000
 

@@ -1,6 +1,7 @@
 // What is on the screen follows the catalogue.
 
 const EVERY_MS = 2000;
+const SELDOM_MS = 15000; // beside a stream, which does not tell how sure the server is
 const stream = document.querySelector('meta[name=events]')?.content;
 
 /** Calls `look` (async, never throws) again and again until the returned function is called: at each event, if the
@@ -12,9 +13,9 @@ export function follow(ids, look) {
   let again = false;
   let ended = false;
 
-  function later() {
+  function later(ms) {
     clearTimeout(timer);
-    if (!ended && !document.hidden) timer = setTimeout(turn, EVERY_MS);
+    if (!ended && !document.hidden) timer = setTimeout(turn, ms);
   }
 
   /** One look at a time: what is told meanwhile is looked for after it. */
@@ -27,7 +28,7 @@ export function follow(ids, look) {
       await look();
     }
     looking = false;
-    if (!source) later();
+    later(source ? SELDOM_MS : EVERY_MS);
   }
 
   function listen() {
@@ -36,12 +37,11 @@ export function follow(ids, look) {
     for (const kind of ['message', 'change', 'reload']) source.addEventListener(kind, turn);
     source.addEventListener('open', () => {
       if (opened) turn();
-      else later(); // once, for what changed before somebody told
+      else later(EVERY_MS); // once, for what changed before somebody told
       opened = true;
     });
     source.addEventListener('error', () => {
-      if (source?.readyState !== EventSource.CLOSED) return; // the browser connects again by itself
-      source = undefined;
+      if (source?.readyState === EventSource.CLOSED) source = undefined; // else the browser connects again by itself
       turn();
     });
   }
@@ -55,7 +55,7 @@ export function follow(ids, look) {
 
   function start() {
     if (stream && ids.length > 0) listen();
-    else later();
+    else later(EVERY_MS);
   }
 
   function visibility() {
