@@ -41,6 +41,11 @@ bool cache_new(struct cache **out, size_t expected_products, struct error *e)
         free(c);
         return error_set(e, ERROR_SYSTEM, "no memory for a table of %lu slots", size);
     }
+    if (!events_init(&c->events, e)) {
+        ck_hs_destroy(&c->slots);
+        free(c);
+        return false;
+    }
     ck_epoch_init(&c->epoch);
     ck_epoch_register(&c->epoch, &c->writer, NULL);
     *out = c;
@@ -72,6 +77,7 @@ void cache_free(struct cache **cache)
         snapshot_fini(&a->snapshot);
         free(a);
     }
+    events_fini(&c->events);
     id_root_free(atomic_load(&c->ids), true);
     ck_hs_destroy(&c->slots);
     for (struct guard *g = c->guards; g;) {

@@ -1,6 +1,7 @@
 /* What the files of the cache share. Nobody else includes it. */
 #pragma once
 #include "cache/cache.h"
+#include "cache/events_state.h"
 
 #include <ck_hs.h>
 
@@ -26,6 +27,7 @@ struct cache {
 
     /* shared by nature */
     ck_epoch_t epoch;
+    struct events events;
 };
 
 /* The table's memory; map_cache says on whose behalf the running thread changes it (ck_malloc passes no context). */
@@ -47,6 +49,7 @@ unsigned long cache_hash(int64_t id);
 void cache_retire_entry(struct cache *c, struct entry *e);
 void cache_retire_slot(struct cache *c, struct slot *slot);
 void cache_retire_applied(struct cache *c, struct applied *a);
+void cache_retire_events(struct cache *c, struct event_batch *b);
 /* A root of the id index and the leaves that only it used; room for it is made before the change, so that
  * retiring cannot fail. NULL: no memory. */
 struct old_ids;

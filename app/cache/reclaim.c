@@ -21,6 +21,7 @@ CK_EPOCH_CONTAINER(struct map, reclaim, map_of)
 CK_EPOCH_CONTAINER(struct entry, reclaim, entry_of)
 CK_EPOCH_CONTAINER(struct slot, reclaim, slot_of)
 CK_EPOCH_CONTAINER(struct applied, reclaim, applied_of)
+CK_EPOCH_CONTAINER(struct event_batch, reclaim, event_batch_of)
 
 static void *map_alloc(size_t size)
 {
@@ -80,6 +81,11 @@ static void applied_reclaim(ck_epoch_entry_t *e)
     free(a);
 }
 
+static void events_reclaim(ck_epoch_entry_t *e)
+{
+    event_batch_free(event_batch_of(e));
+}
+
 /* An old root of the id index, with the leaves that only it used. */
 struct old_ids {
     ck_epoch_entry_t reclaim;
@@ -125,6 +131,11 @@ void cache_retire_slot(struct cache *c, struct slot *slot)
 void cache_retire_applied(struct cache *c, struct applied *a)
 {
     ck_epoch_call(&c->writer, &a->reclaim, applied_reclaim);
+}
+
+void cache_retire_events(struct cache *c, struct event_batch *b)
+{
+    ck_epoch_call(&c->writer, &b->reclaim, events_reclaim);
 }
 
 void cache_reclaim(struct cache *c)

@@ -49,6 +49,7 @@ void fetch_free(struct fetch **fetch)
     }
     free(f->entries);
     free(f->digests);
+    snapshot_fini(&f->up_to_snapshot);
     free(f);
     *fetch = NULL;
 }

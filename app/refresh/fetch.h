@@ -5,6 +5,7 @@
  * TRUNCATE; so all that it brings was true at one moment, and has one stamp. */
 #pragma once
 #include "cache/entry.h"
+#include "cache/events.h"
 #include "refresh/pg.h"
 
 enum { FETCH_IDS_MAX = 256, FETCH_BOUNDS_MAX = 32, FETCHERS_MAX = 16 };
@@ -16,6 +17,7 @@ enum fetch_kind {
     FETCH_RANGE_DIGEST,    /* the digest of all products with after < id ≤ up_to together */
     FETCH_PRODUCT_DIGESTS, /* … of each of them */
     FETCH_ROW_COUNTS,      /* how many rows have changed by Postgres's statistics */
+    FETCH_LOG,             /* what the log says to those in resumes */
     FETCH_KINDS
 };
 
@@ -47,6 +49,9 @@ struct fetch {
     int64_t slice; /* FETCH_SLICE: at most so many products; twice as many, if its end was a bound */
     uint32_t load; /* FETCH_SLICE: the refresher's own */
     int64_t prune_seconds;
+    struct resume *resumes;         /* FETCH_LOG: linked; the answer is filled in. The refresher's own */
+    struct snapshot up_to_snapshot; /* … up to this one */
+    uint64_t next_batch;            /* … the refresher's own */
 
     /* the answer: set by the fetcher */
     bool ok;

@@ -261,7 +261,7 @@ static bool prepare(struct fetcher *t, struct error *e)
         return false;
     }
     PQclear(result);
-    return pg_prepare(&t->pg, "ids", SQL_FETCH_IDS, e);
+    return pg_prepare(&t->pg, "ids", SQL_FETCH_IDS, e) && pg_prepare(&t->pg, "log", fetch_log_sql, e);
 }
 
 /* A connection left over from a life that has ended is replaced at once; a feed that is left over fails the fetch. */
@@ -303,6 +303,8 @@ bool fetch_run(struct fetcher *t, struct fetch *f, struct error *e)
         return fetch_run_digests(t, f, e);
     case FETCH_ROW_COUNTS:
         return fetch_run_row_counts(t, f, e);
+    case FETCH_LOG:
+        return fetch_run_log(t, f, e);
     default:
         return prune(t, f, e);
     }

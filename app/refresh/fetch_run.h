@@ -22,3 +22,7 @@ MUST_CHECK bool fetch_run(struct fetcher *t, struct fetch *f, struct error *e);
 /* fetch_digests.c: its part for the audit; on a connection that is open. */
 MUST_CHECK bool fetch_run_digests(struct fetcher *t, struct fetch *f, struct error *e);
 MUST_CHECK bool fetch_run_row_counts(struct fetcher *t, struct fetch *f, struct error *e);
+
+/* fetch_log.c; its statement is prepared as "log" */
+MUST_CHECK bool fetch_run_log(struct fetcher *t, struct fetch *f, struct error *e);
+extern const char fetch_log_sql[];

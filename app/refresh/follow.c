@@ -36,6 +36,7 @@ struct remark {
     struct refresher *r;
     stamp stamp;
     int64_t since_us;
+    bool new_era;
 };
 
 /* A crash can take back what was committed and read a moment ago. */
@@ -46,6 +47,9 @@ static void remark_recent(struct slot *slot, void *context)
     if (e && e->published_us >= m->since_us) {
         cache_mark(m->r->cache, slot, m->stamp);
         refresher_want(m->r, slot, refresher_urgency(slot));
+        if (m->new_era) {
+            announce_remarked(m->r, slot->id);
+        }
     }
 }
 
@@ -74,7 +78,8 @@ static void take_changes(struct refresher *r, const struct changes *c, bool reco
     }
     if (reconnected) {
         /* Before the loss, not before now: Postgres may have been away for longer than that. */
-        struct remark m = {.r = r, .stamp = s, .since_us = cache_proved_us(r->cache) - r->recent_us};
+        struct remark m = {.r = r, .stamp = s, .since_us = cache_proved_us(r->cache) - r->recent_us,
+                           .new_era = announce_is_new_era(r)};
         cache_each(r->cache, remark_recent, &m);
     }
     metric_add(&r->metrics.changes, c->count);
@@ -85,6 +90,7 @@ static void take_changes(struct refresher *r, const struct changes *c, bool reco
     cache_set_proved(r->cache, c->sent_us);
     if (moved) {
         demand_announce(r->demand); /* a request may wait for this version, whatever changed in it */
+        announce_changes(r, c);
     }
 }
 

@@ -69,6 +69,9 @@ static void take_done(struct refresher *r)
         case FETCH_ROW_COUNTS:
             audit_take_done(r, f);
             break;
+        case FETCH_LOG:
+            resume_take_done(r, f);
+            break;
         default:
             prune_done(r, f);
         }
@@ -141,6 +144,7 @@ static void wait_for_work(struct refresher *r)
     struct pollfd fds[] = {{.fd = r->stop_fd, .events = POLLIN},
                            {.fd = demand_fd(r->demand), .events = POLLIN},
                            {.fd = fetch_done_fd(r->pool), .events = POLLIN},
+                           {.fd = events_fd(r->cache), .events = POLLIN},
                            {.fd = connected ? PQsocket(r->feed.pg.connection) : -1, .events = POLLIN}};
     ppoll(fds, sizeof fds / sizeof *fds, &limit, NULL);
 }
@@ -155,6 +159,8 @@ void refresher_step(struct refresher *r)
 {
     take_done(r);
     follow_feed(r);
+    announce_step(r);
+    resume_step(r);
     demand_take(r->demand, take_wish, r);
     send_fetches(r);
     keep_house(r);
@@ -248,6 +254,7 @@ void refresher_free(struct refresher **refresher)
     fetch_pool_free(&r->pool);
     duty_free(&r->duty);
     audit_fini(&r->audit);
+    announce_fini(&r->announce);
     feed_fini(&r->feed);
     close(r->stop_fd);
     free(r);

@@ -31,6 +31,7 @@ struct refresh_metrics {
     metric backlog, connected, connections, era, loading, load_waiting, load_products, load_expected;
     metric duty_on, duty_silent, duty_terms, duty_notifications, heartbeats, deaf;
     metric audit_checked, audit_inconsistent, audit_repaired, audit_ranges, audit_cycles, audit_alarms;
+    metric resume_reads;
     metric audit_cycle_seconds, audit_cycle_ended; /* the last one's: how long it took; seconds since 1970 */
 };
 

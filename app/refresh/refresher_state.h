@@ -1,5 +1,6 @@
 /* What the files of the refresher share. Nobody else includes it. */
 #pragma once
+#include "refresh/announce.h"
 #include "refresh/audit.h"
 #include "refresh/change_feed.h"
 #include "refresh/change_set.h"
@@ -83,6 +84,7 @@ struct refresher {
         _Atomic bool refused;              /* … shared: the catalogue does not fit */
     } room;
     struct audit audit;
+    struct announce announce;
     int64_t next_reclaim_us, next_prune_us, next_forget_us;
     bool prune_under_way;
 };
@@ -118,6 +120,17 @@ void room_keep(struct refresher *r, int64_t now);
 
 /* follow.c: the feed, marks and eras */
 void follow_feed(struct refresher *r);
+
+/* announce.c: events. After the marks of a log read; … of a product that is read again, though the log does not name it,
+ * before that; … and what can be told by now. */
+void announce_changes(struct refresher *r, const struct changes *c);
+void announce_remarked(struct refresher *r, int64_t id);
+bool announce_is_new_era(const struct refresher *r); /* nothing was announced in it yet */
+void announce_step(struct refresher *r);
+
+/* resume.c: those who were away */
+void resume_step(struct refresher *r);
+void resume_take_done(struct refresher *r, struct fetch *f);
 
 /* supply.c: products that changed */
 void supply_send(struct refresher *r);

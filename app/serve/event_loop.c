@@ -210,7 +210,7 @@ static void *loop_main(void *context)
             loop->before_wait(loop);
         }
         rotate(loop);
-        h2o_evloop_run(loop->loop, TURN_MS); /* -1 on EINTR is no reason to end */
+        h2o_evloop_run(loop->loop, loop->busy ? 0 : TURN_MS); /* -1 on EINTR is no reason to end */
     }
     return NULL;
 }

@@ -47,6 +47,7 @@ struct event_loop {
     struct loop_listener listeners[LOOP_LISTENERS_MAX];
     size_t listener_count;
     bool draining;
+    bool busy; /* set by before_wait: there is more to do, so it does not wait */
     int64_t drain_deadline_us;
 
     /* shared */

@@ -17,6 +17,7 @@ struct exchange {
     h2o_iovec_t validators[VALIDATORS_MAX]; /* If-None-Match headers */
     size_t validator_count;
     h2o_iovec_t request_id, traceparent; /* as sent; base NULL: none */
+    h2o_iovec_t last_event_id;           /* … len 0: none */
     bool head;
     bool missed; /* something was not in memory, and was waited for */
 };
@@ -61,6 +62,8 @@ void exchange_finish(struct exchange *x, int status, const char *reason, h2o_iov
                      size_t length);
 /* The answer to OPTIONS. */
 void exchange_respond_options(struct exchange *x);
+/* Status and headers of a stream of events; its text is sent by whoever calls. */
+void exchange_begin_events(struct exchange *x, h2o_generator_t *generator);
 
 /* wait.c: keeps the request until there is news, at most wait_ms. false: too many wait already. */
 bool exchange_wait(const struct exchange *x);

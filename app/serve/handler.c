@@ -45,6 +45,12 @@ static bool take_request_id(struct exchange *x, h2o_iovec_t value)
     return true;
 }
 
+static bool take_last_event_id(struct exchange *x, h2o_iovec_t value)
+{
+    x->last_event_id = value;
+    return true;
+}
+
 static bool take_traceparent(struct exchange *x, h2o_iovec_t value)
 {
     if (traceparent_is_valid(value.base, value.len)) {
@@ -61,6 +67,7 @@ static const struct {
     {H2O_STRLIT("catalogue-at-least"), take_at_least},
     {H2O_STRLIT("x-request-id"), take_request_id},
     {H2O_STRLIT("traceparent"), take_traceparent},
+    {H2O_STRLIT("last-event-id"), take_last_event_id},
 };
 
 static take_header find_header(const h2o_header_t *h)
@@ -182,6 +189,8 @@ static void handle(struct exchange *x)
     const struct web_file *file = assets_find(x);
     if (file) {
         exchange_respond_asset(x, file);
+    } else if (x->target.route == ROUTE_EVENTS) {
+        exchange_follow(x);
     } else {
         answer_from_memory(x);
     }
@@ -197,7 +206,7 @@ static int on_request(h2o_handler_t *self, h2o_req_t *req)
     x.begun_us = clock_us();
     x.at_least.kind = AT_LEAST_NOTHING;
     x.validator_count = 0;
-    x.request_id = x.traceparent = (h2o_iovec_t){0};
+    x.request_id = x.traceparent = x.last_event_id = (h2o_iovec_t){0};
     x.prefix = "";
     x.missed = false;
     x.head = IS_METHOD(req, "HEAD");

@@ -14,6 +14,7 @@ const char *const route_names[ROUTES] = {
     [ROUTE_RELATED] = "related",
     [ROUTE_RELATED_CARDS] = "related_cards",
     [ROUTE_FULL] = "full",
+    [ROUTE_EVENTS] = "events",
     [ROUTE_ASSET] = "asset",
     [ROUTE_NONE] = "none",
 };
@@ -237,8 +238,8 @@ static const struct parameter *find_parameter(const char *at, size_t len)
     return NULL;
 }
 
-/* name=value pairs; unknown names are passed over. */
-static bool parse_query(const char *query, size_t len, struct target *out, struct refusal *why)
+/* name=value pairs; unknown names are passed over, and where only ids are asked for, all others. */
+static bool parse_query(const char *query, size_t len, bool only_ids, struct target *out, struct refusal *why)
 {
     char value[URL_MAX];
     unsigned seen = 0;
@@ -251,7 +252,7 @@ static bool parse_query(const char *query, size_t len, struct target *out, struc
         const char *equals = memchr(at, '=', (size_t)(stop - at));
         const char *from = equals ? equals + 1 : stop;
         const struct parameter *p = find_parameter(at, (size_t)((equals ? equals : stop) - at));
-        if (p) {
+        if (p && (!only_ids || p->parse == parse_id_list)) {
             size_t value_len = decode(from, (size_t)(stop - from), value);
             if (!take_parameter(p, value, value_len, &seen, &chosen, out, why)) {
                 return false;
@@ -281,7 +282,10 @@ bool path_parse(const char *path, size_t path_len, const char *query, size_t que
         out->route = ROUTE_OPENAPI;
     } else if (path_len == prefix - 1 && memcmp(path, products, path_len) == 0) {
         out->route = ROUTE_LIST;
-        return parse_query(query, query_len, out, why);
+        return parse_query(query, query_len, false, out, why);
+    } else if (is(path, path_len, "/events")) {
+        out->route = ROUTE_EVENTS;
+        return parse_query(query, query_len, true, out, why);
     } else if (path_len > prefix && memcmp(path, products, prefix) == 0) {
         return parse_product(path + prefix, path_len - prefix, out, why);
     }

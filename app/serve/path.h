@@ -14,6 +14,7 @@ enum route {
     ROUTE_RELATED,
     ROUTE_RELATED_CARDS,
     ROUTE_FULL,
+    ROUTE_EVENTS,
     ROUTE_ASSET, /* of the pages: assets.h */
     ROUTE_NONE,
     ROUTES

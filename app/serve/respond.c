@@ -191,12 +191,25 @@ void exchange_refuse(struct exchange *x, enum problem p, const char *format, ...
     respond_problem(x, p, detail, NULL);
 }
 
+void exchange_begin_events(struct exchange *x, h2o_generator_t *generator)
+{
+    h2o_req_t *req = x->req;
+    worker_count_request(x->worker, x->target.route, 200, clock_us() - x->begun_us);
+    req->res.status = 200;
+    req->res.reason = "OK";
+    add_token(req, H2O_TOKEN_CONTENT_TYPE, H2O_STRLIT("text/event-stream"));
+    add_token(req, H2O_TOKEN_CACHE_CONTROL, H2O_STRLIT("no-store"));
+    ADD_NAMED(req, "x-accel-buffering", H2O_STRLIT("no")); /* NGINX passes on each event at once */
+    exchange_add_common(x);
+    h2o_start_response(req, generator);
+}
+
 void exchange_respond_options(struct exchange *x)
 {
     add_token(x->req, H2O_TOKEN_ALLOW, H2O_STRLIT("GET, HEAD, OPTIONS"));
     ADD_NAMED(x->req, "access-control-allow-methods", H2O_STRLIT("GET, HEAD, OPTIONS"));
     ADD_NAMED(x->req, "access-control-allow-headers",
-              H2O_STRLIT("Authorization, Content-Type, If-None-Match, Catalogue-At-Least"));
+              H2O_STRLIT("Authorization, Content-Type, If-None-Match, Catalogue-At-Least, Last-Event-ID"));
     ADD_NAMED(x->req, "access-control-max-age", H2O_STRLIT("86400"));
     exchange_add_common(x);
     exchange_finish(x, 204, "No Content", NULL, 0, 0);

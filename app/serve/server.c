@@ -284,6 +284,10 @@ static void print_requests(const struct server *s, struct text *out)
     {                                                                                                                  \
         name, labels, METRIC_COUNTER, offsetof(struct worker_metrics, field), help                                     \
     }
+#define RELOAD(reason, name)                                                                                           \
+    ROW(event_reloads[reason], "atelier_events_reloads_total", "reason=\"" name "\"",                                  \
+        "Followers told to reload, by why")
+static const char resumes_help[] = "Streams that went on after what their client had seen, by how that was found";
 static const char waits_help[] = "Requests that waited for a fresher document, by how that ended";
 static const struct metric_row worker_rows[] = {
     ROW(waits_fresh, "atelier_http_waits_total", "outcome=\"fresh\"", waits_help),
@@ -292,6 +296,17 @@ static const struct metric_row worker_rows[] = {
     ROW(served_marked, "atelier_http_marked_total", NULL,
         "Answers that said detail=marked: a newer version was known of"),
     ROW(served_unproven, "atelier_http_unproven_total", NULL, "Answers that said detail=unproven: Postgres was away"),
+    ROW(events_sent, "atelier_events_sent_total", NULL, "Changes told to followers of /events"),
+    RELOAD(RELOAD_EVERYTHING, "everything"),
+    RELOAD(RELOAD_BULK, "bulk"),
+    RELOAD(RELOAD_ERA, "era"),
+    RELOAD(RELOAD_BEHIND, "behind"),
+    RELOAD(RELOAD_PRUNED, "pruned"),
+    RELOAD(RELOAD_UNKNOWN, "unknown"),
+    ROW(resumes_ring, "atelier_events_resumes_total", "from=\"ring\"", resumes_help),
+    ROW(resumes_log, "atelier_events_resumes_total", "from=\"log\"", resumes_help),
+    ROW(followers_refused, "atelier_events_refused_total", NULL, "Streams refused because of --events-max"),
+    ROW(followers_stalled, "atelier_events_stalled_total", NULL, "Streams cut off because of --events-stall-ms"),
     ROW(bytes, "atelier_http_body_bytes_total", NULL, "Bytes of bodies sent, before TLS and framing"),
 };
 
@@ -308,6 +323,8 @@ void server_print_metrics(const struct server *s, struct text *out)
     print_requests(s, out);
     coder_print_metrics(s->service.coder, out);
     metrics_print(out, worker_rows, sizeof worker_rows / sizeof *worker_rows, sources, s->worker_count);
+    metric_print_header(out, "atelier_events_subscribers", METRIC_GAUGE, "Open streams of /events");
+    text_printf(out, "atelier_events_subscribers %zu\n", atomic_load(&((struct server *)(uintptr_t)s)->service.followers));
     metric_print_header(out, "atelier_connections_accepted_total", METRIC_COUNTER, "Connections accepted");
     text_printf(out, "atelier_connections_accepted_total %llu\n", (unsigned long long)accepted);
     metric_print_header(out, "atelier_connections_refused_total", METRIC_COUNTER,

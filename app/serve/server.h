@@ -20,6 +20,9 @@ struct server_options {
     const char *cache_control;    /* of catalogue answers */
     int64_t brotli_max;           /* bytes of brotli forms in memory; 0: none */
     const char *path_prefix;      /* routes answer under it, too; empty: none */
+    int64_t events_max;           /* streams of /events at once */
+    int64_t events_heartbeat_ms;  /* of silence on a stream */
+    int64_t events_stall_ms;      /* how long a write to a stream may take */
     int64_t access_log_sample;    /* one request in N is logged; 0: only 5xx */
 };
 

@@ -7,7 +7,9 @@
 
 static void on_start(struct event_loop *loop)
 {
-    waiting_init(H2O_STRUCT_FROM_MEMBER(struct worker, loop, loop));
+    struct worker *w = H2O_STRUCT_FROM_MEMBER(struct worker, loop, loop);
+    waiting_init(w);
+    followers_init(w);
 }
 
 /* On drain, those that wait are answered with what there is. */
@@ -18,6 +20,7 @@ static void before_wait(struct event_loop *loop)
     if (loop->draining) {
         waiting_flush(w);
     }
+    loop->busy = followers_turn(w);
 }
 
 bool worker_init(struct worker *w, struct service *service, h2o_globalconf_t *config, struct error *e)
@@ -32,6 +35,7 @@ bool worker_init(struct worker *w, struct service *service, h2o_globalconf_t *co
     w->loop.before_wait = before_wait;
     w->loop.age_max_us = service->options->connection_age_max_s * 1000000;
     waiting_watch(w);
+    followers_watch(w);
     return true;
 }
 

@@ -4,6 +4,7 @@
 #include "cache/cache.h"
 #include "cache/demand.h"
 #include "serve/event_loop.h"
+#include "serve/events.h"
 #include "serve/path.h"
 #include "serve/problem.h"
 #include "serve/server.h"
@@ -20,15 +21,18 @@ struct worker_metrics {
     metric waits_fresh, waits_timeout, waits_refused;
     metric served_marked, served_unproven;
     metric bytes;
+    metric events_sent, event_reloads[RELOADS], resumes_ring, resumes_log;
+    metric followers_refused, followers_stalled;
 };
 
-/* What all workers share; fixed once they run, but for the two words at the end. */
+/* What all workers share; fixed once they run, but for the words at the end. */
 struct service {
     const struct server_options *options;
     struct cache *cache;
     struct demand *demand;
     struct coder *coder;
-    _Atomic size_t waiting; /* requests that wait, on all workers */
+    _Atomic size_t waiting;   /* requests that wait, on all workers */
+    _Atomic size_t followers; /* streams of events, on all workers */
     _Atomic bool draining;
 };
 
@@ -46,6 +50,8 @@ struct worker {
     h2o_multithread_receiver_t news;
     h2o_multithread_message_t news_message;
     _Atomic bool news_sent;
+
+    struct followers followers;
 
     /* the last Catalogue-Version, formatted */
     uint64_t version_era, version_number;

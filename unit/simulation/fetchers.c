@@ -60,7 +60,8 @@ static const char *name(enum fetch_kind kind)
                                                    [FETCH_PRUNE] = "pruning",
                                                    [FETCH_RANGE_DIGEST] = "a range's digest",
                                                    [FETCH_PRODUCT_DIGESTS] = "digests",
-                                                   [FETCH_ROW_COUNTS] = "row counts"};
+                                                   [FETCH_ROW_COUNTS] = "row counts",
+                                                   [FETCH_LOG] = "the log"};
     return names[kind];
 }
 

@@ -1,0 +1,543 @@
+"""GET /events: every change once, on any replica, whoever goes away in between."""
+import random
+import socket
+import threading
+from contextlib import ExitStack, contextmanager
+
+import pytest
+
+from atelier import catalogue
+from atelier.following import Follower, Refused
+from atelier.http1 import Http1
+from atelier.http2 import Http2
+from atelier.sessions import Threads
+from atelier.waiting import wait_until
+
+QUICK = ["--events-heartbeat-ms", 200]
+MARKER = 160  # changed last: once it is told, all before it has been
+
+
+def on(replica):
+    return lambda: Http1(replica.clear)
+
+
+def touch(connection, *ids):
+    connection.execute("UPDATE products SET slogan = slogan || '+' WHERE id = ANY(%s)", [list(ids)])
+
+
+def mark(connection, *followers):
+    """Waits until all of them have been told of one more change of the marker."""
+    before = [follower.products().count(MARKER) for follower in followers]
+    touch(connection, MARKER)
+    for follower, count in zip(followers, before):
+        follower.wait("the marker is told", lambda f: f.products().count(MARKER) > count)
+
+
+@contextmanager
+def owner_of(stack):
+    with stack.postgres.connect("atelier_owner") as connection:
+        yield connection
+
+
+@pytest.fixture
+def two(own_stack):
+    """Two replicas with quick heartbeats."""
+    return own_stack(replicas=2, with_nginx=False, options=QUICK)
+
+
+# ── what a stream says ──
+
+def test_a_change_is_told_once_on_every_listener(stack, listener, owner):
+    with Follower(listener.connect, again=False) as follower:
+        with owner.transaction(force_rollback=True):
+            touch(owner, 102)
+        with owner.transaction():
+            touch(owner, 103)
+            with owner.transaction(force_rollback=True):
+                touch(owner, 104)
+            touch(owner, 101, 103)
+        mark(owner, follower)
+        assert follower.products() == [101, 103, MARKER]
+        assert follower.reloads() == []
+        headers = follower.headers
+        assert headers["content-type"] == "text/event-stream"
+        assert headers["cache-control"] == "no-store"
+        assert headers["access-control-allow-origin"] == "*"
+        assert "etag" not in headers and "content-encoding" not in headers
+
+
+def test_what_is_told_can_be_read_at_once(stack, owner):
+    """Here without waiting; anywhere with the version that was told."""
+    with Follower(on(stack.replicas[0]), ids=[105]) as follower:
+        for turn in range(30):
+            name = f"Turn {turn} {random.random()}"
+            owner.execute("UPDATE products SET name = %s WHERE id = 105", [name])
+            event = follower.wait("the change is told", lambda f: len(f.events) > turn and f.events[turn])
+            here = stack.replicas[0].get("/products/105")
+            assert name in here.body.decode() and "cache-status" not in dict(here.headers)
+            for replica in stack.replicas:
+                there = replica.get("/products/105", {"Catalogue-At-Least": f"version={event.data['version']}"})
+                assert there.status == 200 and name in there.body.decode()
+
+
+def test_several_changes_of_a_product_in_one_transaction_are_one_event(stack, owner):
+    with Follower(on(stack.replicas[1])) as follower:
+        with owner.transaction():
+            for feature in range(7001, 7006):
+                touch(owner, 106)
+                owner.execute("INSERT INTO features (id, product_id, feature) VALUES (%s, 106, 'x')", [feature])
+        mark(owner, follower)
+        assert follower.products() == [106, MARKER]
+        owner.execute("DELETE FROM features WHERE product_id = 106")
+
+
+def test_ids_narrow(stack, owner):
+    with Follower(on(stack.replicas[0]), ids=[108, 107, MARKER, 999999]) as narrow, \
+         Follower(on(stack.replicas[0])) as wide:
+        touch(owner, 107, 109, 110)
+        touch(owner, 109)
+        mark(owner, narrow, wide)
+        assert narrow.products() == [107, MARKER]
+        assert sorted(wide.products()[:3]) == [107, 109, 110] and len(wide.products()) == 5
+
+
+def test_added_and_deleted_products_are_told(stack, owner):
+    with Follower(on(stack.replicas[0])) as follower:
+        catalogue.add_product(owner, 7001)
+        follower.wait("the new product is told", lambda f: 7001 in f.products())
+        assert stack.replicas[0].get("/products/7001").status == 200
+        owner.execute("DELETE FROM products WHERE id = 7001")
+        follower.wait("and that it is gone", lambda f: f.products().count(7001) == 2)
+        assert stack.replicas[0].get("/products/7001").status == 404
+
+
+def test_head_and_options(listener, client):
+    head = client.head("/events")
+    assert head.status == 200 and head.body == b""
+    assert dict(head.headers)["content-type"] == "text/event-stream"
+    assert client.request("OPTIONS", "/events").status == 204
+    assert client.request("DELETE", "/events").status == 405
+    assert client.get("/products/11").status == 200  # the connection is none the worse
+
+
+BAD = [
+    ("/events", {"Last-Event-ID": "7"}, "bad-header"),
+    ("/events", {"Last-Event-ID": "7-1.2-"}, "bad-header"),
+    ("/events", {"Last-Event-ID": "0-1.2"}, "bad-header"),
+    ("/events", {"Last-Event-ID": "1-" + "1." * 3000 + "1"}, "bad-header"),
+    ("/events?ids=", {}, "bad-parameter"),
+    ("/events?ids=0", {}, "bad-parameter"),
+    ("/events?ids=1,x", {}, "bad-parameter"),
+    ("/events?ids=1&ids=2", {}, "bad-parameter"),
+    ("/events?ids=" + ",".join(map(str, range(1, 102))), {}, "bad-parameter"),
+]
+
+
+@pytest.mark.parametrize("target, headers, slug", BAD, ids=range(len(BAD)))
+def test_what_is_not_accepted_is_named(client, target, headers, slug):
+    answer = client.get(target, headers)
+    assert answer.status == 400 and f"urn:atelier:problem:{slug}" in answer.body.decode()
+    name, value = ("last-event-id", headers["Last-Event-ID"]) if headers else ("ids", target.split("ids=", 1)[-1][:20])
+    assert name in answer.body.decode() and value[:20].split("&")[0] in answer.body.decode()
+
+
+def test_other_parameters_are_ignored(stack, owner):
+    def connect():
+        return Http1(stack.replicas[0].clear)
+
+    follower = Follower(connect)
+    follower.target = "/events/?utm_source=x&page=0&ids=111"
+    with follower:
+        touch(owner, 111, 112)
+        follower.wait("the change is told", lambda f: f.products() == [111])
+
+
+# ── going on ──
+
+def test_heartbeats_keep_a_silent_stream_and_move_its_position(two):
+    with owner_of(two) as owner, Follower(on(two.replicas[0]), ids=[101]) as follower:
+        first = follower.last_id
+        assert first, "a stream begins by telling where it stands"
+        for _ in range(3):
+            touch(owner, 102)
+        follower.wait("the position moves, though nothing is told", lambda f: f.last_id != first and f.parser.comments)
+        assert follower.events == []
+
+
+@pytest.mark.parametrize("where", ["the same", "another"])
+def test_goes_on_where_it_was(two, where):
+    here = two.replicas[0]
+    there = here if where == "the same" else two.replicas[1]
+    with owner_of(two) as owner:
+        with Follower(on(here)) as follower:
+            mark(owner, follower)
+            seen = follower.last_id
+        for ids in ([101], [102, 101], [103]):
+            touch(owner, *ids)
+        with Follower(on(there), last_id=seen) as follower:
+            mark(owner, follower)
+            told = follower.products()
+            assert set(told) == {101, 102, 103, MARKER} and told.count(MARKER) == 1 and follower.reloads() == []
+            again = follower.last_id
+        with Follower(on(there), last_id=again) as follower:
+            mark(owner, follower)
+            assert follower.products() == [MARKER], "what was told is not told again"
+
+
+@pytest.mark.parametrize("where", ["the same", "another"])
+def test_goes_on_in_the_middle_of_a_batch(two, where):
+    here = two.replicas[0]
+    there = here if where == "the same" else two.replicas[1]
+    with owner_of(two) as owner:
+        with Follower(on(here)) as follower:
+            touch(owner, *range(101, 121))
+            follower.wait("the batch is told", lambda f: len(f.products()) == 20)
+            assert follower.products() == list(range(101, 121)), "in ascending order"
+            middle = follower.events[6].id
+        touch(owner, 105, 150)
+        with Follower(on(there), last_id=middle) as follower, \
+             Follower(on(there), ids=[101, 105, 109], last_id=middle) as narrow:
+            follower.wait("the rest and what came after", lambda f: 150 in f.products())
+            mark(owner, follower)
+            assert follower.products() == [*range(108, 121), 105, 150, MARKER]
+            assert narrow.products() == [109, 105]
+
+
+def test_a_late_commit_is_not_missed_by_who_was_away(two):
+    """It began before the position that was told, and commits after it."""
+    with owner_of(two) as owner, owner_of(two) as late:
+        with late.transaction():
+            touch(late, 120)
+            with Follower(on(two.replicas[0])) as follower:
+                mark(owner, follower)
+                seen = follower.last_id
+        for replica in two.replicas:
+            with Follower(on(replica), last_id=seen) as follower:
+                follower.wait("the late one is told", lambda f: 120 in f.products())
+                mark(owner, follower)
+                assert follower.products() == [120, MARKER] or replica is not two.replicas[0]
+                assert follower.products().count(120) == 1
+
+
+@pytest.mark.limit(120)
+def test_nothing_is_lost_while_replicas_are_killed_under_eight_writers(own_stack):
+    """Every committed change is followed by an event that covers it; and no event is of something that was not."""
+    stack = own_stack(replicas=3, with_nginx=False, options=QUICK)
+    lock, committed = threading.Lock(), []  # (product, xid)
+    touched_only_in_vain = set(range(141, 149))
+
+    def writer(number):
+        choice = random.Random(number)
+        with owner_of(stack) as connection:
+            while threads.running:
+                ids = choice.sample(range(101, 141), choice.choice([1, 1, 2, 5]))
+                try:
+                    with connection.transaction():
+                        xid = int(connection.execute("SELECT pg_current_xact_id()::text").fetchone()[0])
+                        with connection.transaction(force_rollback=True):
+                            touch(connection, 141 + number)
+                        touch(connection, *sorted(ids))
+                        if choice.random() < 0.1:
+                            connection.execute("SELECT pg_sleep(0.05)")
+                        if choice.random() < 0.1:
+                            connection.execute("SELECT 1 / 0")
+                except Exception as problem:
+                    assert "division by zero" in str(problem), problem
+                    continue
+                with lock:
+                    committed.extend((id, xid) for id in ids)
+
+    with ExitStack() as ending:
+        followers = [ending.enter_context(Follower(*(on(stack.replicas[(first + i) % 3]) for i in range(3))))
+                     for first in range(3)]
+        followers += [ending.enter_context(Follower(*[lambda r=r: Http2(r.clear) for r in stack.replicas]))]
+        threads = ending.enter_context(Threads([lambda n=n: writer(n) for n in range(8)]))
+        for victim in (stack.replicas[0], stack.replicas[1], stack.replicas[0]):
+            count = len(committed)
+            wait_until("the writers go on", lambda: len(committed) > count + 300, 30)
+            victim.kill()
+            wait_until("the writers go on", lambda: len(committed) > count + 500, 30)
+            victim.start_ready()
+        threads.stop()
+        with owner_of(stack) as owner:
+            mark(owner, *followers)
+        for follower in followers:
+            assert len(follower.endings) >= 2, "it was never cut off"
+            check_covered(committed, follower, touched_only_in_vain)
+
+
+def check_covered(committed, follower, in_vain):
+    """xid < xmax of an event's position is what its version covers, if it is no longer running there."""
+    told = {}
+    for event in follower.events:
+        assert event.kind == "change", f"{event} though nothing was too much"
+        told.setdefault(event.product, []).append(covers(event.id))
+    assert not in_vain & told.keys()
+    for product, xid in committed:
+        assert any(sees(xid) for sees in told.get(product, ())), f"{xid} of product {product} was not told"
+    for product, positions in told.items():
+        if product != MARKER:
+            new = {xid for p, xid in committed if p == product}
+            first = [next(i for i, sees in enumerate(positions) if sees(xid)) for xid in new]
+            assert set(first) == set(range(len(positions))), f"an event of product {product} told nothing new"
+
+
+def covers(id):
+    """xid → whether the position of this id sees it."""
+    snapshot = id.split("-")[2 if id.count("-") == 3 else 1]
+    xmin, span, *steps = map(int, snapshot.split("."))
+    running, at = set(), xmin
+    for step in steps:
+        at += step
+        running.add(at)
+    return lambda xid: xid < xmin or (xid < xmin + span and xid not in running)
+
+
+# ── told to reload ──
+
+def test_truncate_and_bulk_changes_are_reloads(two):
+    with owner_of(two) as owner, Follower(on(two.replicas[0])) as follower, \
+         Follower(on(two.replicas[1]), ids=[1]) as narrow:
+        catalogue.fill(owner)
+        for f in (follower, narrow):
+            f.wait("everything is announced", lambda f: f.reloads() and set(f.reloads()) == {"everything"}, 20)
+        owner.execute("INSERT INTO products (id, name, default_price)"
+                      " SELECT 20000 + n, 'Bulk', 1 FROM generate_series(1, 1001) n")
+        follower.wait("a bulk change is announced", lambda f: f.reloads()[-1] == "bulk", 20)
+        wait_until("all of it is told", lambda: two.replicas[0].metrics().total("atelier_refresh_backlog") == 0, 20)
+        mark(owner, follower)
+        assert follower.products() == [MARKER], "one by one nothing of it was told"
+        assert len(follower.last_id) > 0
+        seen = follower.last_id
+        with Follower(on(two.replicas[1]), last_id=seen) as other:
+            mark(owner, other)
+            assert other.reloads() == [], "who has been told is not told again"
+        owner.execute("DELETE FROM products WHERE id > 20000 AND id <= 21000")
+        follower.wait("a thousand are told one by one", lambda f: len(f.products()) >= 1000, 20)
+
+
+def test_who_was_away_for_too_long_reloads(two):
+    with owner_of(two) as owner:
+        with Follower(on(two.replicas[0])) as follower:
+            mark(owner, follower)
+            seen = follower.last_id
+        owner.execute("INSERT INTO products (id, name, default_price)"
+                      " SELECT 20000 + n, 'Bulk', 1 FROM generate_series(1, 800) n")
+        with Follower(on(two.replicas[1]), last_id=seen) as follower:
+            follower.wait("800 are told", lambda f: len(f.products()) == 800)
+        owner.execute("DELETE FROM products WHERE id > 20000 AND id <= 20400")
+        owner.execute("INSERT INTO products (id, name, default_price)"
+                      " SELECT 21000 + n, 'Bulk', 1 FROM generate_series(1, 800) n")
+        restarted = two.replicas[1]
+        restarted.stop()
+        restarted.start_ready()  # its ring begins anew
+        with Follower(on(restarted), last_id=seen) as follower:
+            follower.wait("it is too much", lambda f: f.reloads() == ["behind"])
+            mark(owner, follower)
+            assert follower.products() == [MARKER]
+        two.postgres.prune()
+        for replica in two.replicas:
+            replica.stop()
+            replica.start_ready()
+        with Follower(on(restarted), last_id=seen) as follower:
+            follower.wait("the log does not reach back", lambda f: f.reloads() == ["pruned"])
+            mark(owner, follower)
+
+
+def test_another_life_of_postgres_is_a_reload(two):
+    with owner_of(two) as owner, Follower(on(two.replicas[0])) as follower:
+        mark(owner, follower)
+        seen = follower.last_id
+        two.postgres.stop()
+        two.postgres.start()
+        two.postgres.wait_up()
+        follower.wait("who stayed is told", lambda f: "era" in f.reloads(), 20)
+        with owner_of(two) as again:
+            mark(again, follower)
+            with Follower(on(two.replicas[1]), last_id=seen) as other:
+                other.wait("who comes from before is told", lambda f: f.reloads() == ["era"], 20)
+                mark(again, other)
+                assert other.products() == [MARKER]
+
+
+def test_a_position_that_nobody_has_reached_is_waited_for_and_given_up(two):
+    with owner_of(two) as owner, Follower(on(two.replicas[0])) as follower:
+        mark(owner, follower)
+        era, snapshot = follower.last_id.split("-")[:2]
+        xmin, span = map(int, snapshot.split(".")[:2])
+        with Follower(on(two.replicas[0]), last_id=f"{era}-{xmin + 1000000}.{span}") as ahead:
+            ahead.wait("it is given up", lambda f: f.reloads() == ["unknown"], 10)
+            mark(owner, ahead)
+
+
+# ── limits ──
+
+def reading_slowly(replica):
+    """A stream whose client takes nothing after the head."""
+    client = Http1(replica.clear, receive_buffer=4096)
+    client.send("GET", "/events")
+    assert client._head()[0] == 200
+    return client
+
+
+@pytest.mark.limit(180)
+def test_who_does_not_take_it_is_told_to_reload_and_nothing_is_kept_for_him(own_stack):
+    stack = own_stack(replicas=1, with_nginx=False, options=[*QUICK, "--events-stall-ms", 600000])
+    replica, = stack.replicas
+    with owner_of(stack) as owner, Follower(on(replica)) as follower:
+        owner.execute("INSERT INTO products (id, name, default_price)"
+                      " SELECT 20000 + n, 'Many', 1 FROM generate_series(1, 1000) n")
+        follower.wait("a thousand", lambda f: len(f.products()) >= 1000, 20)
+        slow = [reading_slowly(replica) for _ in range(20)]
+        resident = rss(replica)
+        for turn in range(300):  # beyond what the ring keeps
+            owner.execute("UPDATE products SET slogan = %s WHERE id > 20000", [f"{turn}"])
+            follower.wait("all are told", lambda f: len(f.products()) >= 1000 * (turn + 2) or f.reloads(), 30)
+        assert follower.reloads() == []
+        assert rss(replica) - resident < 64 << 20
+        reasons = follower.parser.__class__()
+        told = []
+        while not any(event.kind == "reload" for event in told):
+            told += reasons.feed(next(slow[0]._chunks()))
+        assert told[-1].data["reason"] == "behind" or "behind" in [e.data.get("reason") for e in told]
+        touch(owner, MARKER)
+        while not any(event.product == MARKER for event in told):
+            told += reasons.feed(next(slow[0]._chunks()))
+        for client in slow:
+            client.close()
+
+
+def test_who_takes_nothing_for_long_is_cut_off(own_stack):
+    stack = own_stack(replicas=1, with_nginx=False, options=[*QUICK, "--events-stall-ms", 500])
+    replica, = stack.replicas
+    with owner_of(stack) as owner, Follower(on(replica)) as follower:
+        owner.execute("INSERT INTO products (id, name, default_price)"
+                      " SELECT 20000 + n, 'Many', 1 FROM generate_series(1, 1000) n")
+        slow = reading_slowly(replica)
+        wait_until("both are there", lambda: subscribers(replica) == 2, 5)
+
+        def cut_off():
+            owner.execute("UPDATE products SET slogan = slogan || 'x' WHERE id > 20000")
+            return replica.metrics().total("atelier_events_stalled_total") == 1
+        wait_until("it is cut off", cut_off, 50, every=0.05)
+        wait_until("it is gone", lambda: subscribers(replica) == 1, 5)
+        mark(owner, follower)
+        slow.close()
+
+
+def test_only_so_many_streams(own_stack):
+    stack = own_stack(replicas=1, with_nginx=False, options=[*QUICK, "--events-max", 2])
+    replica, = stack.replicas
+    with Follower(on(replica)), Follower(on(replica)) as second:
+        answer = replica.get("/events")
+        assert answer.status == 503 and dict(answer.headers)["retry-after"]
+        assert "--events-max" not in answer.body.decode() and "2 streams" in answer.body.decode()
+        second.close()
+        wait_until("there is room again", lambda: subscribers(replica) == 1, 10)
+        with Follower(on(replica)):
+            assert subscribers(replica) == 2
+
+
+def test_streams_end_at_once_on_drain(own_stack):
+    stack = own_stack(replicas=2, with_nginx=False, options=QUICK)
+    leaving, staying = stack.replicas
+    with owner_of(stack) as owner, ExitStack() as ending:
+        one = ending.enter_context(Follower(on(leaving), on(staying)))
+        two = ending.enter_context(Follower(lambda: Http2(leaving.clear), lambda: Http2(staying.clear)))
+        stalled = reading_slowly(leaving)
+        mark(owner, one, two)
+        assert leaving.stop(limit=5) == 0, "although --drain-timeout-ms is 10 s"
+        mark(owner, one, two)
+        for follower in (one, two):
+            assert follower.endings[0] is None, "in good form"
+            assert follower.products() == [MARKER, MARKER] and follower.reloads() == []
+        stalled.close()
+
+
+def test_connections_that_are_old_enough_end_their_streams(own_stack):
+    stack = own_stack(replicas=1, with_nginx=False, options=[*QUICK, "--connection-age-max-s", 1])
+    with owner_of(stack) as owner, Follower(on(stack.replicas[0])) as follower:
+        for _ in range(40):
+            mark(owner, follower)
+            if follower.streams > 2:
+                break
+            follower.wait("time passes", lambda f, n=follower.parser.comments: f.parser.comments != n)
+        assert follower.streams > 2 and set(follower.endings) == {None}
+        assert follower.products() == [MARKER] * len(follower.products()) and follower.reloads() == []
+
+
+def test_through_nginx_a_stream_may_be_silent_for_longer_than_a_request(own_stack):
+    stack = own_stack(options=["--events-heartbeat-ms", 6500])  # proxy_read_timeout is 5 s elsewhere
+    with owner_of(stack) as owner, ExitStack() as ending:
+        followers = [ending.enter_context(Follower(stack.listeners()[name].connect, ids=[MARKER], again=False))
+                     for name in ("http-h1", "edge-h2", "tls-h2")]
+        for follower in followers:
+            follower.wait("a heartbeat", lambda f: f.parser.comments > 1, 10)
+        mark(owner, *followers)
+        assert all(follower.endings == [] for follower in followers)
+
+
+def test_a_replica_that_has_not_loaded_refuses(own_stack):
+    stack = own_stack(replicas=1, with_nginx=False)
+    replica, = stack.replicas
+    replica.stop()
+    stack.postgres.stop()
+    replica.start()
+    wait_until("it listens", lambda: replica.ready() == 503, 5)
+    assert replica.get("/events").status == 503
+    with pytest.raises(AssertionError, match="not within"):
+        with Follower(on(replica), again=False) as follower:
+            follower.wait("never", lambda f: f.streams, 1)
+    assert isinstance(follower.endings[0], Refused)
+    stack.postgres.start()
+
+
+# ── ten thousand ──
+
+def subscribers(replica):
+    return replica.metrics().total("atelier_events_subscribers")
+
+
+def rss(replica):
+    with open(f"/proc/{replica.child.pid}/status") as status:
+        return next(int(line.split()[1]) << 10 for line in status if line.startswith("VmRSS"))
+
+
+def h1_streams(replica, count):
+    def connect():
+        client = socket.create_connection(("127.0.0.1", replica.clear))
+        client.sendall(b"GET /events?ids=%d HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n" % MARKER)
+        return client
+    return [connect() for _ in range(count)]
+
+
+def h2_streams(replica, count):
+    clients = [Http2(replica.clear) for _ in range(count // 100)]
+    for client in clients:
+        for _ in range(100):
+            client.open("GET", f"/events?ids={MARKER}")
+    return [client.socket for client in clients]
+
+
+@pytest.mark.limit(180)
+@pytest.mark.parametrize("open_streams", [h2_streams, h1_streams])
+def test_ten_thousand_idle_followers(own_stack, open_streams):
+    """At most 100 MiB more; each is told of a change, and the replica answers meanwhile."""
+    stack = own_stack(replicas=1, with_nginx=False, options=["--events-heartbeat-ms", 2000])
+    replica, = stack.replicas
+    with owner_of(stack) as owner, Follower(on(replica)) as follower:
+        mark(owner, follower)
+        before = rss(replica)
+        sockets = open_streams(replica, 9999 // 100 * 100)
+        sockets += h1_streams(replica, 99)
+        wait_until("all are there", lambda: subscribers(replica) == 10000, 60)
+        sent = replica.metrics().total("atelier_events_sent_total")
+        touch(owner, MARKER)
+        wait_until("all are told", lambda: replica.metrics().total("atelier_events_sent_total") == sent + 10000, 60)
+        assert replica.get("/products/11").status == 200
+        grown = rss(replica) - before
+        print(f"{open_streams.__name__}: 10,000 followers take {grown / 1048576:.1f} MiB")
+        assert grown <= 100 << 20
+        for client in sockets:
+            client.close()
+        wait_until("all are gone", lambda: subscribers(replica) <= 1, 60)
