@@ -52,6 +52,9 @@ static const struct {
     {"/products/11?page=0", ROUTE_PRODUCT, 11}, /* parameters of lists mean nothing elsewhere */
     {"/products/11/styles?ids=x", ROUTE_STYLES, 11},
     {"/?page=0", ROUTE_INDEX, 0},
+    {"/events", ROUTE_EVENTS, 0},
+    {"/events/", ROUTE_EVENTS, 0},
+    {"/events?page=0&count=x", ROUTE_EVENTS, 0},
     /* no route */
     {"", ROUTE_NONE, 0},
     {"x", ROUTE_NONE, 0},
@@ -73,6 +76,8 @@ static const struct {
     {"/products/11//styles", ROUTE_NONE, 0},
     {"/products/11/styles//", ROUTE_NONE, 0},
     {"/products/abc/xyz", ROUTE_NONE, 0}, /* no route comes before a bad id */
+    {"/event", ROUTE_NONE, 0},
+    {"/events/1", ROUTE_NONE, 0},
     {"/cart", ROUTE_NONE, 0},
     {"/openapi", ROUTE_NONE, 0},
     {"/openapi.yaml", ROUTE_NONE, 0},
@@ -205,6 +210,19 @@ static void test_id_lists(void **state)
         }
         CHECK_ROW(url, t.id_count == n);
     }
+}
+
+static void test_events(void **state)
+{
+    struct target t;
+    struct refusal why;
+    (void)state;
+    assert_true(parse("/events?ids=3,1&page=7&after=x", &t, &why));
+    assert_true(t.id_count == 2 && t.ids[0] == 3 && t.ids[1] == 1);
+    assert_false(parse("/events?ids=3,0", &t, &why));
+    assert_string_equal(why.parameter, "ids");
+    assert_false(parse("/events?ids=3&ids=3", &t, &why));
+    assert_string_equal(why.came, "3");
 }
 
 static void test_a_hundred_ids(void **state)
@@ -397,6 +415,7 @@ int main(void)
         cmocka_unit_test(test_lists),
         cmocka_unit_test(test_id_lists),
         cmocka_unit_test(test_a_hundred_ids),
+        cmocka_unit_test(test_events),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_long_values),
         cmocka_unit_test(test_names),

@@ -5,13 +5,8 @@
 #include <unistd.h>
 
 const char *const reload_names[RELOADS] = {
-    [RELOAD_NOT] = "none",
-    [RELOAD_EVERYTHING] = "everything",
-    [RELOAD_BULK] = "bulk",
-    [RELOAD_ERA] = "era",
-    [RELOAD_BEHIND] = "behind",
-    [RELOAD_PRUNED] = "pruned",
-    [RELOAD_UNKNOWN] = "unknown",
+    [RELOAD_NOT] = "none",      [RELOAD_EVERYTHING] = "everything", [RELOAD_BULK] = "bulk",       [RELOAD_ERA] = "era",
+    [RELOAD_BEHIND] = "behind", [RELOAD_PRUNED] = "pruned",         [RELOAD_UNKNOWN] = "unknown",
 };
 
 /* ---- a batch -------------------------------------------------------------------------------- */
@@ -128,8 +123,8 @@ void events_ask(struct cache *c, struct resume *resume)
     struct resume *before = atomic_load_explicit(&v->asked, memory_order_relaxed);
     do {
         resume->link = before;
-    } while (!atomic_compare_exchange_weak_explicit(&v->asked, &before, resume, memory_order_release,
-                                                    memory_order_relaxed));
+    } while (
+        !atomic_compare_exchange_weak_explicit(&v->asked, &before, resume, memory_order_release, memory_order_relaxed));
     if (!before) {
         uint64_t one = 1;
         ssize_t ignored = write(v->wake, &one, sizeof one);

@@ -1,10 +1,10 @@
-/* Events: what the refresher has published since a while ago, for those who follow it. A ring of batches, written by the
- * refresher, read by any number of workers inside a guard; and the questions of those who were away for longer.
+/* Events: what the refresher has published since a while ago, for those who follow it. A ring of batches, written by
+ * the refresher, read by any number of workers inside a guard; and the questions of those who were away for longer.
  *
  * A batch is what became visible in Postgres between two log reads, once all of it can be read from the cache. Batches
- * are numbered; a reader keeps the number of the next one and nothing else. Who falls behind the ring is told to reload.
- * A reload is a batch, too: everything may have changed. A loose batch comes while a bulk change is being published: it
- * does not move the position, because who goes away before the bulk is whole must be told of it again. */
+ * are numbered; a reader keeps the number of the next one and nothing else. Who falls behind the ring is told to
+ * reload. A reload is a batch, too: everything may have changed. A loose batch comes while a bulk change is being
+ * published: it does not move the position, because who goes away before the bulk is whole must be told of it again. */
 #pragma once
 #include "cache/event_id.h"
 #include "cache/guard.h"
@@ -52,8 +52,8 @@ struct resume {
     struct event_id since;
     const int64_t *wanted; /* ascending: only these products; NULL: all */
     size_t wanted_count;
-    int64_t until_us;                     /* clock_us: answered with a reload from then on */
-    void (*done)(struct resume *resume);  /* on the refresher's thread: must only pass it on */
+    int64_t until_us;                    /* clock_us: answered with a reload from then on */
+    void (*done)(struct resume *resume); /* on the refresher's thread: must only pass it on */
     /* the answer */
     enum reload reload;
     struct event_batch *parts[2]; /* to be told first, in this order; or NULL */

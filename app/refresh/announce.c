@@ -1,9 +1,11 @@
 #include "refresh/refresher_state.h"
 
-#include "base/log.h"
+#include "base/clock.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+enum { HINT_US = 1000000 };
 
 struct pending {
     struct pending *next;
@@ -168,8 +170,8 @@ static void open_bulk(struct refresher *r, const struct changes *c, const struct
     a->bulk.era = r->era.number;
     a->bulk.stamp = stamp_make(r->era_index, snapshot_version(&c->snapshot));
     keep_snapshot(&a->bulk.to, &c->snapshot);
-    if (!append_reload(r, a->bulk.era, &c->snapshot, why, true)) {
-        log_warn("event_late", LOG_STR("meaning", "no memory to announce a bulk change before it is published"));
+    if (clock_us() >= a->bulk.hint_us && append_reload(r, a->bulk.era, &c->snapshot, why, true)) {
+        a->bulk.hint_us = clock_us() + HINT_US;
     }
 }
 

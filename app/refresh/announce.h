@@ -1,9 +1,9 @@
 /* Announcing: what was read from the log becomes events (cache/events.h) once the cache shows it. A part of the
  * refresher; its thread only.
  *
- * Log reads are told in their order, each when the last of its products has been published; so the head of the ring is a
- * snapshot of which everything can be read here. More than is told one by one is a bulk: a loose reload at once, and one
- * that counts when all of it has been published; what changes in between is told loosely. */
+ * Log reads are told in their order, each when the last of its products has been published; so the head of the ring is
+ * a snapshot of which everything can be read here. More than is told one by one is a bulk: a loose reload at once, and
+ * one that counts when all of it has been published; what changes in between is told loosely. */
 #pragma once
 #include "cache/cache.h"
 #include "cache/events.h"
@@ -34,6 +34,7 @@ struct announce {
         stamp stamp;
         uint64_t era;
         struct snapshot to; /* what has been told loosely, too */
+        int64_t hint_us;    /* no other loose reload before: one bulk after the other must not be a storm of them */
     } bulk;
     struct resume *resumes; /* questions that wait for their answer */
     bool reading;           /* the log, for some of them */

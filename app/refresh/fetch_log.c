@@ -10,14 +10,14 @@
 
 enum { LOG_ROWS_MAX = 65536 };
 
-/* As the feed's read (change_feed.c), in two parts: transactions from $1 on, the newest first, and some that were running
+/* As the feed's read (change_feed.c), in two parts: transactions from $1 on, the newest first, and some that were
+ * running
  * ($4). Whether a row's transaction is seen by which snapshot is decided here. The first row is the log's horizon. */
-const char fetch_log_sql[] =
-    "SELECT 0, xid::text, NULL FROM feed.horizon"
-    " UNION ALL (SELECT 1, xid::text, product_id::text FROM feed.change_log"
-    " WHERE xid >= $1::xid8 AND xid < $2::xid8 ORDER BY xid DESC LIMIT $3::bigint)"
-    " UNION ALL (SELECT 2, xid::text, product_id::text FROM feed.change_log"
-    " WHERE xid = ANY ($4::xid8[]) LIMIT $3::bigint)";
+const char fetch_log_sql[] = "SELECT 0, xid::text, NULL FROM feed.horizon"
+                             " UNION ALL (SELECT 1, xid::text, product_id::text FROM feed.change_log"
+                             " WHERE xid >= $1::xid8 AND xid < $2::xid8 ORDER BY xid DESC LIMIT $3::bigint)"
+                             " UNION ALL (SELECT 2, xid::text, product_id::text FROM feed.change_log"
+                             " WHERE xid = ANY ($4::xid8[]) LIMIT $3::bigint)";
 
 struct log_row {
     uint64_t xid;
@@ -28,8 +28,8 @@ struct log_rows {
     struct log_row *at;
     size_t count;
     uint64_t horizon;
-    uint64_t from;       /* all rows with xid ≥ it, below the head's xmax, are there */
-    bool running_lacks;  /* not all rows of those that were running */
+    uint64_t from;      /* all rows with xid ≥ it, below the head's xmax, are there */
+    bool running_lacks; /* not all rows of those that were running */
 };
 
 /* ---- reading -------------------------------------------------------------------------------- */
@@ -68,9 +68,9 @@ static bool ask(struct fetcher *t, const struct fetch *f, PGresult **result, str
     }
     text_str(&running, "}");
     const char *const parameters[] = {from, to, most, running.at};
-    bool ok = running.failed ? error_set(e, ERROR_SYSTEM, "no memory for a log read")
-                             : pg_execute(&t->pg, "log", parameters, sizeof parameters / sizeof *parameters, false,
-                                          result, e);
+    bool ok = running.failed
+                  ? error_set(e, ERROR_SYSTEM, "no memory for a log read")
+                  : pg_execute(&t->pg, "log", parameters, sizeof parameters / sizeof *parameters, false, result, e);
     text_fini(&running);
     return ok;
 }
@@ -93,8 +93,7 @@ static bool take_rows(const PGresult *result, struct log_rows *out, struct error
             continue;
         }
         lowest = part == 1 ? xid : lowest;
-        out->at[out->count++] =
-            (struct log_row){.xid = xid, .product = strtoll(PQgetvalue(result, row, 2), NULL, 10)};
+        out->at[out->count++] = (struct log_row){.xid = xid, .product = strtoll(PQgetvalue(result, row, 2), NULL, 10)};
     }
     out->from = parts[1] > LOG_ROWS_MAX ? lowest + 1 : 0;
     out->running_lacks = parts[2] > LOG_ROWS_MAX;

@@ -78,7 +78,9 @@ static void take_changes(struct refresher *r, const struct changes *c, bool reco
     }
     if (reconnected) {
         /* Before the loss, not before now: Postgres may have been away for longer than that. */
-        struct remark m = {.r = r, .stamp = s, .since_us = cache_proved_us(r->cache) - r->recent_us,
+        struct remark m = {.r = r,
+                           .stamp = s,
+                           .since_us = cache_proved_us(r->cache) - r->recent_us,
                            .new_era = announce_is_new_era(r)};
         cache_each(r->cache, remark_recent, &m);
     }

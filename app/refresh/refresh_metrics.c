@@ -51,7 +51,8 @@ const struct metric_row refresh_metric_rows[] = {
     COUNTER(audit_cycles, "audit_cycles_total", "Times that the audit has come round the whole catalogue"),
     COUNTER(audit_alarms, "audit_alarms_total",
             "Times that rows had changed in Postgres and the change log had not, so that the audit was hurried"),
-    COUNTER(resume_reads, "events_log_reads_total", "Reads of the change log for those who follow events and were away"),
+    COUNTER(resume_reads, "events_log_reads_total",
+            "Reads of the change log for those who follow events and were away"),
     GAUGE(audit_cycle_seconds, "audit_last_cycle_seconds", "How long the audit's last cycle took"),
     GAUGE(audit_cycle_ended, "audit_last_cycle_timestamp_seconds", "When the audit's last cycle ended, since 1970"),
 };

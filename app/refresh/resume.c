@@ -64,7 +64,8 @@ static struct resume *choose(struct refresher *r, const struct event_batch *head
             continue;
         }
         size_t more = q->since.from.running + q->since.to.running;
-        bool fits = d == TO_READ && !r->announce.reading && count < RESUMES_AT_ONCE && running + more <= RUNNING_AT_ONCE;
+        bool fits =
+            d == TO_READ && !r->announce.reading && count < RESUMES_AT_ONCE && running + more <= RUNNING_AT_ONCE;
         struct resume **list = fits ? &chosen : &r->announce.resumes;
         count += fits;
         running += fits ? more : 0;

@@ -8,12 +8,12 @@
 #include <sys/socket.h>
 
 enum {
-    PIECE = 8192,             /* bytes written at once, about */
-    TURN_BUDGET = 1024,       /* looks in a turn of the loop … */
-    COST_OF_WRITING = 8,      /* … a write being so many */
-    RESUME_US = 5000000,      /* how long what was missed is looked for */
-    DRAIN_WRITE_US = 500000,  /* how long a write under way may take on drain */
-    RETRY_MS = 1000,          /* … until three times that: clients come back after so long, not all at once */
+    PIECE = 8192,            /* bytes written at once, about */
+    TURN_BUDGET = 1024,      /* looks in a turn of the loop … */
+    COST_OF_WRITING = 8,     /* … a write being so many */
+    RESUME_US = 5000000,     /* how long what was missed is looked for */
+    DRAIN_WRITE_US = 500000, /* how long a write under way may take on drain */
+    RETRY_MS = 1000,         /* … until three times that: clients come back after so long, not all at once */
 };
 
 struct question;
@@ -24,11 +24,12 @@ struct follower {
     struct worker *worker;
     h2o_linklist_t all, place; /* in the worker's lists; unlinked: it is gone */
     bool writing, ending;
-    int64_t since_us; /* in its place */
-    struct text piece; /* being written */
-    uint64_t number;   /* of the next batch, and … */
-    int64_t product;   /* … how much of it has been told */
+    int64_t since_us;             /* in its place */
+    struct text piece;            /* being written */
+    uint64_t number;              /* of the next batch, and … */
+    int64_t product;              /* … how much of it has been told */
     struct event_batch *parts[2]; /* to be told before */
+    enum reload reload;           /* … or this */
     struct question *question;    /* under way */
     struct wanted wanted;
 };
@@ -107,14 +108,28 @@ static void tell_reload(struct follower *f, const struct event_batch *b, enum re
     metric_add_own(&f->worker->metrics.event_reloads[why], 1);
 }
 
+/* Loose batches after the head may have pushed it out of the ring, and each other: then it is on from the next one. */
+static uint64_t after_head(const struct guard *g, const struct event_batch *head)
+{
+    return events_at(g, head->number) ? head->number + 1 : events_next(g->cache);
+}
+
 /* What was told before does not matter any more: on from the head. Inside the guard. */
 static void tell_anew(struct follower *f, enum reload why)
 {
     const struct event_batch *head = events_head(f->worker->guard);
     drop_parts(f);
-    f->number = head->number + 1;
+    f->number = after_head(f->worker->guard, head);
     f->product = 0;
     tell_reload(f, head, why);
+}
+
+static void tell_missed(struct follower *f)
+{
+    guard_enter(f->worker->guard);
+    tell_anew(f, f->reload);
+    guard_leave(f->worker->guard);
+    f->reload = RELOAD_NOT;
 }
 
 /* true: it is told whole. */
@@ -184,6 +199,9 @@ static bool look(struct follower *f)
     if (f->question) {
         return false;
     }
+    if (f->reload) {
+        tell_missed(f);
+    }
     tell_parts(f);
     if (!f->parts[0] && !f->parts[1]) {
         tell_ring(f);
@@ -209,7 +227,7 @@ static void beat(struct follower *f)
 {
     struct guard *g = f->worker->guard;
     guard_enter(g);
-    bool knows_all = !f->question && !f->parts[0] && !f->parts[1] && f->number == events_next(g->cache);
+    bool knows_all = !f->question && !f->reload && !f->parts[0] && !f->parts[1] && f->number == events_next(g->cache);
     event_text_heartbeat(&f->piece, knows_all ? events_head(g) : NULL);
     guard_leave(g);
     write_piece(f);
@@ -230,18 +248,13 @@ static void take_answer(struct question *q)
     struct follower *f = q->follower;
     f->question = NULL;
     f->number = q->resume.next;
-    f->product = q->resume.since.product;
     for (size_t i = 0; i < 2; i++) {
         f->parts[i] = q->resume.parts[i];
         q->resume.parts[i] = NULL;
     }
-    f->product = f->parts[0] ? f->product : 0;
+    f->product = f->parts[0] ? q->resume.since.product : 0;
     metric_add_own(&f->worker->metrics.resumes_log, 1);
-    if (q->resume.reload) {
-        guard_enter(f->worker->guard);
-        tell_anew(f, q->resume.reload);
-        guard_leave(f->worker->guard);
-    }
+    f->reload = q->resume.reload;
     look(f);
 }
 
@@ -292,7 +305,7 @@ static void find_place(struct follower *f, struct event_id *seen)
     const struct event_batch *head = events_head(g);
     bool found = seen->era == 0 || events_find(g, seen, &f->number, &f->product);
     if (seen->era == 0) {
-        f->number = head->number + 1;
+        f->number = after_head(g, head);
         event_text_heartbeat(&f->piece, head);
     } else if (found) {
         metric_add_own(&f->worker->metrics.resumes_ring, 1);
@@ -464,6 +477,9 @@ static void cut_off_stalled(struct worker *w, int64_t now)
 bool followers_turn(struct worker *w)
 {
     struct followers *all = &w->followers;
+    if (h2o_linklist_is_empty(&all->all)) {
+        return false;
+    }
     int64_t now = clock_us();
     int64_t silent_since = now - w->service->options->events_heartbeat_ms * 1000;
     notice_going(w);

@@ -13,6 +13,7 @@ static const char *const templates[] = {"/products{?page,count}",
                                         "/products/{id}/related",
                                         "/products/{id}/related/cards",
                                         "/products/{id}/full",
+                                        "/events{?ids}",
                                         "/openapi.json"};
 enum {
     TEMPLATES = sizeof templates / sizeof *templates,

@@ -324,7 +324,8 @@ void server_print_metrics(const struct server *s, struct text *out)
     coder_print_metrics(s->service.coder, out);
     metrics_print(out, worker_rows, sizeof worker_rows / sizeof *worker_rows, sources, s->worker_count);
     metric_print_header(out, "atelier_events_subscribers", METRIC_GAUGE, "Open streams of /events");
-    text_printf(out, "atelier_events_subscribers %zu\n", atomic_load(&((struct server *)(uintptr_t)s)->service.followers));
+    text_printf(out, "atelier_events_subscribers %zu\n",
+                atomic_load(&((struct server *)(uintptr_t)s)->service.followers));
     metric_print_header(out, "atelier_connections_accepted_total", METRIC_COUNTER, "Connections accepted");
     text_printf(out, "atelier_connections_accepted_total %llu\n", (unsigned long long)accepted);
     metric_print_header(out, "atelier_connections_refused_total", METRIC_COUNTER,

@@ -20,6 +20,13 @@ planted(era_not_counted refresh/follow.c "metric_add(&r->metrics.eras, 1)" "r->e
 planted(timeline_ignored refresh/follow.c "if (other) {" "if (false) {")
 planted(less_ignored refresh/follow.c "if (c.less || snapshot_version(&c.snapshot)" "if (UINT32_MAX + snapshot_version(&c.snapshot)")
 planted(not_loaded_after_crash refresh/follow.c "if (changed && !first &&" "if (false &&")
+# ---- events
+planted(told_before_shown refresh/announce.c "return slot ? e && e->stamp >= s : !r->load.running" "return !slot || e || s")
+planted(told_of_a_part refresh/announce.c "*at < count && is_shown" "*at == 0 && *at < count && is_shown")
+planted(bulk_told_once refresh/announce.c "if (append_reload(r, a->bulk.era, &a->bulk.to, a->bulk.reason, false)) {" "{")
+planted(load_not_waited_for refresh/announce.c "return !r->load.running && (!a->bulk.ids.lacks" "return (!a->bulk.ids.lacks")
+planted(new_era_not_told refresh/announce.c "return head && head->era != r->era.number && !begun" "return head && begun && false")
+planted(remarked_not_told refresh/announce.c "id_list_add(&r->announce.bulk.ids, id)" "(void)r, (void)id")
 # ---- loading, forgetting, memory
 planted(again_dropped refresh/load.c "r->load.todo_count = 0" "if (r->load.under_way > 0) return")
 planted(slice_not_waited_for refresh/load.c "r->load.todo_count == 0 && r->load.under_way == 0" "r->load.todo_count == 0")

@@ -258,6 +258,7 @@ void judge_watch(void)
     if (metric_get(&r->metrics.audit_inconsistent) && !world.bypassed) {
         broken("the audit finds what is not there");
     }
+    follower_look();
     judge.applied = applied;
     judge.proved_us = cache_proved_us(world.cache);
 }
@@ -294,7 +295,7 @@ bool judge_is_exact(void)
     guard_leave(world.guard);
     return exact && cache_is_complete(world.cache) && cache_arriving(world.cache) == 0 &&
            change_set_backlog(&r->set) == 0 && r->ids_fetches == 0 && !r->load.running && fetchers_idle() &&
-           world.now_us - cache_proved_us(world.cache) < UNPROVEN_US;
+           follower_is_exact() && world.now_us - cache_proved_us(world.cache) < UNPROVEN_US;
 }
 
 void judge_end(void)
@@ -310,6 +311,7 @@ void judge_end(void)
                    model_read(&world.model, id));
         }
     }
+    follower_end();
     broken("without faults for a second, it is still not settled: complete %d, arriving %zu, backlog %zu, fetches %zu, "
            "loading %d, entries %zu, proven %.3f ms ago",
            cache_is_complete(world.cache), cache_arriving(world.cache), change_set_backlog(&r->set), r->ids_fetches,

@@ -185,6 +185,7 @@ static void build(uint64_t seed)
     model_init(&world.model, first_xids[random_below(4)], (uint32_t)random_below(2 << PRODUCTS), world.now_us);
     connection_reset();
     judge_reset();
+    follower_reset();
     draw_weights();
     struct refresher_options options = {.conninfo = "",
                                         .replica = "r1",

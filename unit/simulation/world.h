@@ -46,7 +46,10 @@
     X(READ_MARKED, "a document was shown as marked")                                                                   \
     X(READ_ABSENT, "an answer was: no such product")                                                                   \
     X(LIST_PROVEN, "a list was shown as fresh and proven")                                                             \
-    X(AT_LEAST_MET, "Catalogue-At-Least was met by a document")
+    X(AT_LEAST_MET, "Catalogue-At-Least was met by a document")                                                        \
+    X(TOLD, "a follower was told of changes")                                                                          \
+    X(TOLD_LOOSELY, "a follower was told of changes while a bulk was being published")                                 \
+    X(TOLD_TO_RELOAD, "a follower was told to reload")
 
 enum seen {
 #define X(name, text) SEEN_##name,
@@ -133,6 +136,12 @@ bool judge_list(void);
 void judge_watch(void); /* what must hold at any time */
 bool judge_is_exact(void);
 void judge_end(void); /* after some time without faults */
+
+/* ---- follower.c ---- */
+void follower_reset(void);
+void follower_look(void); /* takes the events that there are */
+bool follower_is_exact(void);
+void follower_end(void); /* after some time without faults */
 
 /* ---- memory.c ---- */
 size_t memory_in_use(void); /* allocations that were not freed */
