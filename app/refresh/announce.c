@@ -107,12 +107,16 @@ static void pop(struct announce *a)
     free(p);
 }
 
-/* A slot that could not be made is loaded with everything else; one that was forgotten said "no such product". */
+/* Of what a bulk waits for some has been shown before its last part was read, and nothing more is to come. A slot that
+ * could not be made is loaded with everything else; one that was forgotten said "no such product". */
 static bool is_shown(const struct refresher *r, int64_t id, stamp s)
 {
     struct slot *slot = cache_slot(r->cache, id, false);
-    const struct entry *e = slot ? atomic_load_explicit(&slot->entry, memory_order_relaxed) : NULL;
-    return slot ? e && e->stamp >= s : !r->load.running;
+    if (!slot) {
+        return cache_is_complete(r->cache);
+    }
+    const struct entry *e = atomic_load_explicit(&slot->entry, memory_order_relaxed);
+    return e && (e->stamp >= s || e->stamp >= atomic_load_explicit(&slot->mark, memory_order_relaxed));
 }
 
 static bool are_shown(const struct refresher *r, const int64_t *ids, size_t count, size_t *at, stamp s)
@@ -179,7 +183,7 @@ static bool is_bulk_shown(struct refresher *r)
 {
     struct announce *a = &r->announce;
     bool idle = change_set_backlog(&r->set) == 0 && r->ids_fetches == 0;
-    return !r->load.running && (!a->bulk.ids.lacks || idle) &&
+    return cache_is_complete(r->cache) && (!a->bulk.ids.lacks || idle) &&
            are_shown(r, a->bulk.ids.at, a->bulk.ids.count, &a->bulk.at, a->bulk.stamp);
 }
 
@@ -198,7 +202,7 @@ bool announce_is_new_era(const struct refresher *r)
 {
     const struct event_batch *head = events_head_own(r->cache);
     bool begun = r->announce.bulk.open && r->announce.bulk.era == r->era.number;
-    return head && head->era != r->era.number && !begun;
+    return (!head || head->era != r->era.number) && !begun;
 }
 
 static enum reload reason(const struct refresher *r, const struct changes *c, const struct id_list *ids)
@@ -217,11 +221,6 @@ void announce_changes(struct refresher *r, const struct changes *c)
 {
     struct announce *a = &r->announce;
     struct id_list ids = {0};
-    if (!events_head_own(r->cache)) {
-        struct pending first = {.era = r->era.number, .to = c->snapshot};
-        (void)append(r, &first, false); /* else the next one is the first */
-        return;
-    }
     for (size_t i = 0; i < c->count && !c->everything; i++) {
         id_list_add(&ids, c->ids[i]);
     }

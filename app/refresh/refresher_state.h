@@ -125,7 +125,7 @@ void follow_feed(struct refresher *r);
  * before that; … and what can be told by now. */
 void announce_changes(struct refresher *r, const struct changes *c);
 void announce_remarked(struct refresher *r, int64_t id);
-bool announce_is_new_era(const struct refresher *r); /* nothing was announced in it yet */
+bool announce_is_new_era(const struct refresher *r); /* nothing was announced in it yet, or at all */
 void announce_step(struct refresher *r);
 
 /* resume.c: those who were away */

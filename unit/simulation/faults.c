@@ -93,7 +93,9 @@ static bool is_gap(void)
     for (size_t i = 0; i < world.backup.tick_count; i++) {
         lost &= world.backup.ticks[i].us != known;
     }
-    return !lost && world.backup_us < cache_proved_us(world.cache) - LOST_US;
+    /* Within a step of the refresher a log read may have come back that is no proof yet. */
+    int64_t proved_us = world.in_refresher ? world.now_us : cache_proved_us(world.cache);
+    return !lost && world.backup_us < proved_us - LOST_US;
 }
 
 bool fault_restore(void)

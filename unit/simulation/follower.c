@@ -9,6 +9,7 @@ static struct {
     bool open;
     uint64_t number; /* of the next batch */
     state shown[PRODUCTS + 1];
+    bool waits[PRODUCTS + 1]; /* for an answer: what is not in memory is waited for */
 } page;
 
 void follower_reset(void)
@@ -19,6 +20,7 @@ void follower_reset(void)
 static void read_product(int64_t id)
 {
     struct found found = cache_get(world.guard, id);
+    page.waits[id] = !found.entry && !found.absent;
     if (found.entry || found.absent) {
         page.shown[id] = 0;
         if (found.entry && found.entry->exists) {
@@ -61,6 +63,11 @@ void follower_look(void)
         page.open = true;
         page.number = head->number + 1;
         read_all();
+    }
+    for (int64_t id = 1; id <= PRODUCTS; id++) {
+        if (page.waits[id]) {
+            read_product(id);
+        }
     }
     while (page.open && page.number < events_next(world.cache)) {
         const struct event_batch *b = events_at(world.guard, page.number);
