@@ -409,18 +409,10 @@ static void test_noise(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_routes),
-        cmocka_unit_test(test_bad_ids),
-        cmocka_unit_test(test_no_id),
-        cmocka_unit_test(test_lists),
-        cmocka_unit_test(test_id_lists),
-        cmocka_unit_test(test_a_hundred_ids),
-        cmocka_unit_test(test_events),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_long_values),
-        cmocka_unit_test(test_names),
-        cmocka_unit_test(test_prefixes),
-        cmocka_unit_test(test_begins_with_prefix),
+        cmocka_unit_test(test_routes), cmocka_unit_test(test_bad_ids),  cmocka_unit_test(test_no_id),
+        cmocka_unit_test(test_lists),  cmocka_unit_test(test_id_lists), cmocka_unit_test(test_a_hundred_ids),
+        cmocka_unit_test(test_events), cmocka_unit_test(test_refused),  cmocka_unit_test(test_long_values),
+        cmocka_unit_test(test_names),  cmocka_unit_test(test_prefixes), cmocka_unit_test(test_begins_with_prefix),
         cmocka_unit_test(test_noise),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,7 +3,8 @@
  *
  * Log reads are told in their order, each when the last of its products has been published; so the head of the ring is
  * a snapshot of which everything can be read here. More than is told one by one is a bulk: a loose reload at once, and
- * one that counts when all of it has been published; what changes in between is told loosely. The first load is a bulk, too. */
+ * one that counts when all of it has been published; what changes in between is told loosely. The first load is a bulk,
+ * too. */
 #pragma once
 #include "cache/cache.h"
 #include "cache/events.h"

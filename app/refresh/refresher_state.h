@@ -121,8 +121,8 @@ void room_keep(struct refresher *r, int64_t now);
 /* follow.c: the feed, marks and eras */
 void follow_feed(struct refresher *r);
 
-/* announce.c: events. After the marks of a log read; … of a product that is read again, though the log does not name it,
- * before that; … and what can be told by now. */
+/* announce.c: events. After the marks of a log read; … of a product that is read again, though the log does not name
+ * it, before that; … and what can be told by now. */
 void announce_changes(struct refresher *r, const struct changes *c);
 void announce_remarked(struct refresher *r, int64_t id);
 bool announce_is_new_era(const struct refresher *r); /* nothing was announced in it yet, or at all */
