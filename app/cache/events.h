@@ -56,7 +56,7 @@ struct resume {
     void (*done)(struct resume *resume); /* on the refresher's thread: must only pass it on */
     /* the answer */
     enum reload reload;
-    struct event_batch *parts[2]; /* to be told first, in this order; or NULL */
+    struct event_batch *parts[2]; /* to be told first: that of since.product, after which; then the other; or NULL */
     uint64_t next;                /* then the ring from this number on */
     /* the refresher's */
     bool answered;

@@ -114,7 +114,7 @@ static bool is_wanted(const struct resume *q, int64_t id)
     return !q->wanted || bsearch(&id, q->wanted, q->wanted_count, sizeof id, by_value);
 }
 
-/* Into `parts`: what completes the batch that was broken off, and what came after it. */
+/* Into `parts`: the batch that was broken off, and what came after it. */
 static enum reload collect(const struct resume *q, const struct log_rows *rows, const struct snapshot *up_to,
                            struct id_list parts[2])
 {
@@ -127,7 +127,7 @@ static enum reload collect(const struct resume *q, const struct log_rows *rows, 
         if (row->product == 0) {
             return RELOAD_EVERYTHING;
         }
-        if ((late || row->product > q->since.product) && is_wanted(q, row->product)) {
+        if (is_wanted(q, row->product)) {
             id_list_add(&parts[late], row->product);
         }
     }
