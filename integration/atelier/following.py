@@ -1,6 +1,7 @@
 """Clients of GET /events: what a browser's EventSource does, with everything that came kept for looking at."""
 import json
 import threading
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from .http1 import Http1
@@ -166,3 +167,31 @@ def _shut(client):
         client.socket.shutdown(2)
     except OSError:
         pass
+
+
+# ── what tests of them share ──
+
+QUICK = ["--events-heartbeat-ms", 200]
+MARKER = 160  # changed last: once it is told, all before it has been
+
+
+def on(replica):
+    return lambda: Http1(replica.clear)
+
+
+def touch(connection, *ids):
+    connection.execute("UPDATE products SET slogan = slogan || '+' WHERE id = ANY(%s)", [list(ids)])
+
+
+def mark(connection, *followers):
+    """Waits until all of them have been told of one more change of the marker."""
+    before = [follower.products().count(MARKER) for follower in followers]
+    touch(connection, MARKER)
+    for follower, count in zip(followers, before):
+        follower.wait("the marker is told", lambda f: f.products().count(MARKER) > count)
+
+
+@contextmanager
+def owner_of(stack):
+    with stack.postgres.connect("atelier_owner") as connection:
+        yield connection
