@@ -12,6 +12,7 @@ from atelier.http2 import Http2
 from atelier.sessions import Threads
 from atelier.waiting import wait_until
 
+
 @pytest.fixture
 def two(own_stack):
     """Two replicas with quick heartbeats."""
@@ -341,12 +342,12 @@ def test_another_life_of_postgres_is_a_reload(two):
         two.postgres.start()
         two.postgres.wait_up()
         follower.wait("who stayed is told", lambda f: f.reloads(), 20)
-        with owner_of(two) as again:
-            mark(again, follower)
-            with Follower(on(two.replicas[1]), last_id=seen) as other:
-                other.wait("who comes from before is told", lambda f: f.reloads()[-1:] == ["era"], 20)
-                mark(again, other)
-                assert other.products() == [MARKER]
+        with owner_of(two) as again, Follower(on(two.replicas[1])) as other:
+            mark(again, follower, other)
+            with Follower(on(two.replicas[1]), last_id=seen) as late:
+                late.wait("who comes from before is told", lambda f: f.reloads() == ["era"], 20)
+                mark(again, late)
+                assert late.products() == [MARKER]
 
 
 def test_a_position_that_nobody_has_reached_is_waited_for_and_given_up(two):
