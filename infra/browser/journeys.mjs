@@ -25,15 +25,15 @@ const spoken = async (locator) => (await locator.textContent()).replace(/\s+/g, 
 const says = (locator, wanted, limit) => until(`${locator} says "${wanted}"`, async () => (await spoken(locator)) === wanted, limit);
 const focused = (page) => page.evaluate(() => document.activeElement.id || document.activeElement.tagName);
 
-/** How soon a change has to be on the page: by events at once, else at the page's next look. */
-const followLimit = async (page) => ((await page.locator('meta[name=events]').count()) ? 1000 : 3000);
+const FOLLOW_MS = 1000; // how soon a change has to be on the page
+const RETURN_MS = 5000; // … and when its replica is gone: browsers come back to /events after a pause
 
 /** Changes the catalogue, and how many ms later the page says so, without having been loaded anew. */
-async function followed(page, statement, locator, wanted) {
+async function followed(page, statement, locator, wanted, limit = FOLLOW_MS) {
   await page.evaluate(() => { window.sameDocument = true; });
   const begun = performance.now();
   psql(statement);
-  await says(locator, wanted, await followLimit(page));
+  await says(locator, wanted, limit);
   assert.equal(await page.evaluate(() => window.sameDocument), true);
   return Math.round(performance.now() - begun);
 }
@@ -305,7 +305,7 @@ const JOURNEYS = {
     const {page, shown} = await visit('/?product=5', {fails: /net::ERR_/});
     const {pid} = await behind('full');
     process.kill(pid, 'SIGKILL');
-    await followed(page, "UPDATE products SET slogan = 'Still here' WHERE id = 5", shown.locator('.slogan'), 'Still here');
+    await followed(page, "UPDATE products SET slogan = 'Still here' WHERE id = 5", shown.locator('.slogan'), 'Still here', RETURN_MS);
     assert.equal(await page.locator('#notice').textContent(), '');
     await shown.getByRole('link', {name: 'Catalogue'}).first().click();
     await shown.getByRole('heading', {name: 'The catalogue'}).waitFor();
