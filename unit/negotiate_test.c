@@ -88,7 +88,7 @@ static const struct {
     {"gzip;q=0.25, identity;q=0.3", IDENTITY, IDENTITY},
 };
 
-static const uint32_t lengths[CODINGS] = {[CODING_IDENTITY] = 100, [CODING_GZIP] = 60};
+static const uint32_t lengths[CODINGS] = {[CODING_IDENTITY] = 1000, [CODING_GZIP] = 600};
 static const bool both[CODINGS] = {true, true};
 static const bool alone[CODINGS] = {[CODING_IDENTITY] = true};
 
@@ -119,6 +119,21 @@ static void test_several_headers_add_up(void **state)
     assert_int_equal(codings_choose(&a, both, lengths), NONE);
     codings_add(&a, "gzip;q=0.1", 10);
     assert_int_equal(codings_choose(&a, both, lengths), GZIP);
+}
+
+/* Where a coding saves little all replicas send identity, whatever code each has learnt. */
+static void test_short_ones_are_not_coded(void **state)
+{
+    static const uint32_t shorter[CODINGS] = {[CODING_IDENTITY] = 255, [CODING_GZIP] = 100};
+    static const uint32_t longer[CODINGS] = {[CODING_IDENTITY] = 256, [CODING_GZIP] = 255};
+    struct accepted_codings a;
+    (void)state;
+    codings_init(&a);
+    codings_add(&a, "gzip", 4);
+    assert_int_equal(codings_choose(&a, both, shorter), IDENTITY);
+    assert_int_equal(codings_choose(&a, both, longer), GZIP);
+    codings_add(&a, "*;q=0", 5);
+    assert_int_equal(codings_choose(&a, both, shorter), GZIP);
 }
 
 /* A small document may grow by gzip: then identity, unless it was said to be less welcome. */
@@ -168,7 +183,7 @@ static const struct {
 
 static void test_brotli(void **state)
 {
-    static const uint32_t sizes[CODINGS] = {[CODING_IDENTITY] = 100, [CODING_GZIP] = 60, [CODING_BROTLI] = 50};
+    static const uint32_t sizes[CODINGS] = {[CODING_IDENTITY] = 1000, [CODING_GZIP] = 600, [CODING_BROTLI] = 500};
     static const bool all[CODINGS] = {true, true, true};
     (void)state;
     for (size_t i = 0; i < COUNT(brotli); i++) {
@@ -387,10 +402,15 @@ static void test_accept(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_encodings),      cmocka_unit_test(test_several_headers_add_up),
-        cmocka_unit_test(test_smaller_wins),   cmocka_unit_test(test_validators),
-        cmocka_unit_test(test_at_least_parse), cmocka_unit_test(test_at_least_met),
-        cmocka_unit_test(test_noise),          cmocka_unit_test(test_brotli),
+        cmocka_unit_test(test_encodings),
+        cmocka_unit_test(test_several_headers_add_up),
+        cmocka_unit_test(test_short_ones_are_not_coded),
+        cmocka_unit_test(test_smaller_wins),
+        cmocka_unit_test(test_validators),
+        cmocka_unit_test(test_at_least_parse),
+        cmocka_unit_test(test_at_least_met),
+        cmocka_unit_test(test_noise),
+        cmocka_unit_test(test_brotli),
         cmocka_unit_test(test_accept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

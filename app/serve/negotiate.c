@@ -122,12 +122,17 @@ static unsigned weight_of(const struct accepted_codings *a, int coding)
     return coding == CODING_IDENTITY ? 1 : 0;
 }
 
+/* Below this a coding saves little or nothing. How little depends on the code that a replica has learnt, so that
+ * without it replicas would choose differently. */
+enum { CODED_FROM = 256 };
+
 /* Nobody who did not name identity minds getting it where a coding makes the answer no shorter. */
 static bool is_no_use(const struct accepted_codings *a, int coding, const bool available[CODINGS],
                       const uint32_t length[CODINGS])
 {
     return !a->said[CODING_IDENTITY] && !a->any_said && available[CODING_IDENTITY] &&
-           length[coding] >= length[CODING_IDENTITY] && coding != CODING_IDENTITY;
+           (length[CODING_IDENTITY] < CODED_FROM || length[coding] >= length[CODING_IDENTITY]) &&
+           coding != CODING_IDENTITY;
 }
 
 int codings_choose(const struct accepted_codings *a, const bool available[CODINGS], const uint32_t length[CODINGS])

@@ -19,8 +19,8 @@ void codings_init(struct accepted_codings *a);
 /* One Accept-Encoding header; several add up. An element that is not well formed is passed over. */
 void codings_add(struct accepted_codings *a, const char *value, size_t len);
 /* The best of what there is: `available` says which codings exist and `length` their sizes (the smaller of two that
- * are equally welcome wins, and identity over what is no smaller, unless a weight was given to it). -1: nothing
- * acceptable. */
+ * are equally welcome wins; identity where it is short, or a coding no smaller, unless a weight was given to it). -1:
+ * nothing acceptable. */
 int codings_choose(const struct accepted_codings *a, const bool available[CODINGS], const uint32_t length[CODINGS]);
 
 /* Whether an Accept header names text/html, and application/json not before it. "*" names nothing: programs send it. */
