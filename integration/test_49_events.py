@@ -72,7 +72,9 @@ def test_ids_narrow(stack, owner):
         touch(owner, 109)
         mark(owner, narrow, wide)
         assert narrow.products() == [107, MARKER]
-        assert sorted(wide.products()[:3]) == [107, 109, 110] and len(wide.products()) == 5
+        assert set(wide.products()) == {107, 109, 110, MARKER}
+        assert wide.products().count(109) in (1, 2), "once, if one log read found both changes"
+        assert all(wide.products().count(id) == 1 for id in (107, 110))
 
 
 def test_added_and_deleted_products_are_told(stack, owner):
