@@ -12,7 +12,7 @@ PERMIT = "pg_try_advisory_lock(1635018092, 101)"
 HELD = """SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = 1635018092 AND granted
           AND objid BETWEEN 101 AND 164"""
 READING = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'atelierd/%/fetch' AND query LIKE 'COPY%'" \
-          " AND state = 'active'"
+          " AND backend_xmin IS NOT NULL"
 
 
 def fill_many(owner):
@@ -32,7 +32,7 @@ def permit_held(stack):
 @pytest.fixture
 def stack(own_stack):
     """One permit, and slices so small that a load takes a while."""
-    return own_stack(fill_many, with_nginx=False, options=["--loads-at-once", 1, "--slice", 5, "--wait-ms", 2000])
+    return own_stack(fill_many, with_nginx=False, options=["--loads-at-once", 1, "--slice", 20, "--wait-ms", 2000])
 
 
 def load_of(replica):
