@@ -65,9 +65,15 @@ def test_weights_decide_between_what_there_is(client):
         assert coding(client.get("/products/12", {"Accept-Encoding": accepted})) in codings, accepted
 
 
+def fill_longer(owner):
+    """Short documents are never coded."""
+    catalogue.fill(owner)
+    owner.execute("UPDATE products SET description = repeat(name || ' is good. ', 20) WHERE id BETWEEN 100 AND 110")
+
+
 @pytest.fixture(scope="module")
 def one(module_stack):
-    return module_stack(replicas=1, with_nginx=False).replicas[0]
+    return module_stack(fill_longer, replicas=1, with_nginx=False).replicas[0]
 
 
 def test_nobody_asks_and_nothing_is_made(one):
@@ -117,7 +123,7 @@ def test_what_a_client_has_in_another_welcome_coding_is_not_sent_again(one):
 
 
 def test_after_a_change_nothing_old_is_left(one, module_stack):
-    stack = module_stack(replicas=1, with_nginx=False)
+    stack = module_stack(fill_longer, replicas=1, with_nginx=False)
     replica = stack.replicas[0]
     with stack.postgres.connect("atelier_owner") as owner, Watch(stack.replicas) as watch, Http1(replica.clear) as client:
         for number in range(5):

@@ -72,12 +72,13 @@ def test_what_is_in_memory_is_stated_exactly(own_stack):
 def test_a_catalogue_that_fits_is_served(own_stack, with_limit):
     stack = own_stack(fill_many, replicas=1, with_nginx=False)
     needs = memory(stack.replicas[0])["cache_bytes"]
-    replica = with_limit(stack, needs + 100000)
+    limit = needs + needs // 50  # gzip's bytes differ a little from replica to replica
+    replica = with_limit(stack, limit)
     replica.wait_ready()
     said = memory(replica)
-    assert said["payload_bytes"] == memory(stack.replicas[0])["payload_bytes"]
-    assert abs(said["cache_bytes"] - needs) < 10000, "but for how the ids are spread over the index"
-    assert said["limit_bytes"] == needs + 100000 and said["products_left_out"] == 0
+    assert said["payload_bytes"] == pytest.approx(memory(stack.replicas[0])["payload_bytes"], rel=0.01)
+    assert said["cache_bytes"] == pytest.approx(needs, rel=0.01)
+    assert said["limit_bytes"] == limit and said["products_left_out"] == 0
     assert replica.get(f"/products/{10000 + MANY}").status == 200
 
 
