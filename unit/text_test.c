@@ -163,13 +163,38 @@ static void test_absurd_length(void **state)
     }
 }
 
+static void test_numbers(void **state)
+{
+    static const struct {
+        const char *from;
+        bool taken;
+        uint64_t number;
+        const char *rest;
+    } rows[] = {
+        {"0", true, 0, ""},
+        {"007.5", true, 7, ".5"},
+        {"18446744073709551615,", true, UINT64_MAX, ","},
+        {"18446744073709551616", false, 0, NULL},
+        {"", false, 0, NULL},
+        {"-1", false, 0, NULL},
+        {" 1", false, 0, NULL},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        const char *at = rows[i].from;
+        uint64_t number = 0;
+        CHECK_ROW(rows[i].from, text_take_number(&at, at + strlen(at), &number) == rows[i].taken);
+        CHECK_ROW(rows[i].from, !rows[i].taken || (number == rows[i].number && strcmp(at, rows[i].rest) == 0));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_json),          cmocka_unit_test(test_json_reads_no_further),
         cmocka_unit_test(test_grows),         cmocka_unit_test(test_pieces),
         cmocka_unit_test(test_clear),         cmocka_unit_test(test_no_memory),
-        cmocka_unit_test(test_absurd_length),
+        cmocka_unit_test(test_absurd_length), cmocka_unit_test(test_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -123,3 +123,18 @@ void text_json(struct text *t, const char *bytes, size_t len)
     }
     text_add(t, "\"", 1);
 }
+
+bool text_take_number(const char **at, const char *end, uint64_t *out)
+{
+    const char *p = *at;
+    uint64_t n = 0;
+    for (; p < end && *p >= '0' && *p <= '9'; p++) {
+        if (__builtin_mul_overflow(n, UINT64_C(10), &n) || __builtin_add_overflow(n, (uint64_t)(*p - '0'), &n)) {
+            return false;
+        }
+    }
+    bool any = p > *at;
+    *at = p;
+    *out = n;
+    return any;
+}

@@ -30,3 +30,6 @@ void text_printf(struct text *t, const char *format, ...) __attribute__((format(
 /* A JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD: for logs, problems and
  * other text that comes from outside (catalogue documents are written by the renderer). */
 void text_json(struct text *t, const char *bytes, size_t len);
+
+/* Takes the digits from *at on, and moves it behind them; false: there are none, or more than 64 bits hold. */
+bool text_take_number(const char **at, const char *end, uint64_t *out);

@@ -7,6 +7,17 @@
 
 static _Atomic size_t late_bytes;
 
+void hash_to_hex(uint64_t high, uint64_t low, char out[HASH_HEX])
+{
+    static const char digits[] = "0123456789abcdef";
+    for (int i = HASH_HEX / 2 - 1; i >= 0; i--) {
+        out[i] = digits[high & 15];
+        out[i + HASH_HEX / 2] = digits[low & 15];
+        high >>= 4;
+        low >>= 4;
+    }
+}
+
 struct entry *entry_new(int64_t id, bool exists, size_t bytes)
 {
     size_t size = sizeof(struct entry) + bytes;

@@ -69,6 +69,9 @@ struct entry {
     char bytes[];
 };
 
+/* The 128 bits of a hash, most significant digit first. Any thread. */
+void hash_to_hex(uint64_t high, uint64_t low, char out[HASH_HEX]);
+
 /* With room for `bytes` bytes of documents; NULL when there is no memory. Any thread. */
 struct entry *entry_new(int64_t id, bool exists, size_t bytes);
 /* Of a product that exists and is not served; NULL when there is no memory. Any thread. */

@@ -1,5 +1,7 @@
 #include "cache/event_id.h"
 
+#include "base/text.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -15,17 +17,7 @@ void snapshot_encode(const struct snapshot *s, struct text *out)
 /* A number of at most 63 bits, as all that Postgres takes for one. */
 static bool take_number(const char **at, const char *end, uint64_t *out)
 {
-    const char *p = *at;
-    uint64_t n = 0;
-    for (; p < end && *p >= '0' && *p <= '9'; p++) {
-        if (__builtin_mul_overflow(n, UINT64_C(10), &n) || __builtin_add_overflow(n, (uint64_t)(*p - '0'), &n)) {
-            return false;
-        }
-    }
-    bool any = p > *at && n <= INT64_MAX;
-    *at = p;
-    *out = n;
-    return any;
+    return text_take_number(at, end, out) && *out <= INT64_MAX;
 }
 
 static bool take_char(const char **at, const char *end, char c)

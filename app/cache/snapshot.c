@@ -1,5 +1,7 @@
 #include "cache/snapshot.h"
 
+#include "base/text.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,19 +9,10 @@
 /* Reads a number up to `stop` (or the end); false if there is none, or it does not fit. */
 static bool take_number(const char **at, const char *end, char stop, uint64_t *out)
 {
-    const char *p = *at;
-    uint64_t n = 0;
-    while (p < end && *p >= '0' && *p <= '9') {
-        if (__builtin_mul_overflow(n, UINT64_C(10), &n) || __builtin_add_overflow(n, (uint64_t)(*p - '0'), &n)) {
-            return false;
-        }
-        p++;
-    }
-    if (p == *at || (p < end && *p != stop)) {
+    if (!text_take_number(at, end, out) || (*at < end && **at != stop)) {
         return false;
     }
-    *at = p < end ? p + 1 : p;
-    *out = n;
+    *at += *at < end;
     return true;
 }
 

@@ -88,13 +88,7 @@ static bool compressed_before(const struct entry *before, enum document_kind kin
 
 static void to_hex(XXH128_hash_t hash, char out[HASH_HEX])
 {
-    static const char digits[] = "0123456789abcdef";
-    XXH128_canonical_t bytes;
-    XXH128_canonicalFromHash(&bytes, hash);
-    for (size_t i = 0; i < sizeof bytes.digest; i++) {
-        out[2 * i] = digits[bytes.digest[i] >> 4];
-        out[2 * i + 1] = digits[bytes.digest[i] & 15];
-    }
+    hash_to_hex(hash.high64, hash.low64, out);
 }
 
 static void hash_card(struct entry *e, const struct text *product)

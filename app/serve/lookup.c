@@ -108,13 +108,6 @@ bool answer_can_show(struct exchange *x, bool last, struct answer *a, int64_t id
 
 /* ---- validators and codings ----------------------------------------------------------------- */
 
-void hash_to_hex(uint64_t high, uint64_t low, char out[HASH_HEX])
-{
-    char hex[HASH_HEX + 1];
-    snprintf(hex, sizeof hex, "%016" PRIx64 "%016" PRIx64, high, low);
-    memcpy(out, hex, HASH_HEX);
-}
-
 static void set_etag(struct answer *a, const char hash[HASH_HEX])
 {
     static const h2o_iovec_t suffix[CODINGS] = {[CODING_IDENTITY] = {H2O_STRLIT("\"")},

@@ -22,8 +22,6 @@ void answer_ask_late(const struct exchange *x, const struct answer *a, const str
 /* Keeps the entry until the request is gone. */
 void answer_pin(struct exchange *x, const struct entry *e);
 
-void hash_to_hex(uint64_t high, uint64_t low, char out[HASH_HEX]);
-
 void look_up_index(struct exchange *x, struct answer *a); /* index.c */
 
 /* full.c, cards.c, list.c: answers assembled from entries' pieces */

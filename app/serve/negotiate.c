@@ -1,5 +1,7 @@
 #include "serve/negotiate.h"
 
+#include "base/text.h"
+
 #include <string.h>
 #include <strings.h>
 
@@ -224,21 +226,6 @@ bool etag_matches(const char *header, size_t len, const char *etag, size_t etag_
 
 /* ---- Catalogue-At-Least --------------------------------------------------------------------- */
 
-static bool take_number(const char **at, const char *end, uint64_t *out)
-{
-    const char *p = *at;
-    uint64_t n = 0;
-    for (; p < end && *p >= '0' && *p <= '9'; p++) {
-        if (__builtin_mul_overflow(n, UINT64_C(10), &n) || __builtin_add_overflow(n, (uint64_t)(*p - '0'), &n)) {
-            return false;
-        }
-    }
-    bool some = p > *at;
-    *at = p;
-    *out = n;
-    return some;
-}
-
 static bool starts(const char **at, const char *end, const char *prefix)
 {
     size_t len = strlen(prefix);
@@ -257,11 +244,11 @@ bool at_least_parse(const char *value, size_t len, struct at_least *out)
     *out = (struct at_least){0};
     if (starts(&at, end, "xid=")) {
         out->kind = AT_LEAST_XID;
-        return take_number(&at, end, &out->number) && at == end;
+        return text_take_number(&at, end, &out->number) && at == end;
     }
     out->kind = AT_LEAST_VERSION;
-    return starts(&at, end, "version=") && take_number(&at, end, &out->era) && starts(&at, end, ".") &&
-           take_number(&at, end, &out->number) && at == end;
+    return starts(&at, end, "version=") && text_take_number(&at, end, &out->era) && starts(&at, end, ".") &&
+           text_take_number(&at, end, &out->number) && at == end;
 }
 
 bool at_least_met(const struct at_least *a, uint64_t era, uint64_t version, const struct snapshot *applied)
