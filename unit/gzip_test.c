@@ -28,15 +28,21 @@ static size_t check(struct gzip *gzip, size_t class, const char *document, size_
     return compressed;
 }
 
-static size_t check_style(struct gzip *gzip, size_t class, unsigned n)
+enum { STYLE_MAX = 400 };
+
+static size_t print_style(unsigned n, char document[STYLE_MAX])
 {
-    char document[400];
-    int len = snprintf(
-        document, sizeof document,
+    return (size_t)snprintf(
+        document, STYLE_MAX,
         "{\"product_id\":\"%u\",\"results\":[{\"style_id\":%u,\"name\":\"Azure %u\",\"original_price\":\"%u.00\","
         "\"sale_price\":null,\"default?\":true,\"photos\":[],\"skus\":{\"%u\":{\"quantity\":%u,\"size\":\"XL\"}}}]}",
         n, n * 7, n % 13, n * 31 % 900, n * 11, n % 50);
-    return check(gzip, class, document, (size_t)len);
+}
+
+static size_t check_style(struct gzip *gzip, size_t class, unsigned n)
+{
+    char document[STYLE_MAX];
+    return check(gzip, class, document, print_style(n, document));
 }
 
 static void teach(struct gzip *gzip, size_t class)
@@ -59,6 +65,25 @@ static void test_nothing_and_little(void **state)
     }
     gzip_free(&gzip);
     assert_null(gzip);
+    gzip_free(&gzip);
+}
+
+/* What comes first in a block is its code: the same for all documents once it is learnt, each one's own before. */
+static void test_the_code_is_learnt_once(void **state)
+{
+    enum { HEAD = 10, CODE = 40 };
+    struct gzip *gzip = gzip_made();
+    (void)state;
+    for (int learnt = 0; learnt < 2; learnt++) {
+        char document[STYLE_MAX];
+        char to[2][2 * STYLE_MAX];
+        for (unsigned n = 0; n < COUNT(to); n++) {
+            size_t len = print_style(98765 * n, document);
+            assert_in_range(gzip_compress(gzip, 1, document, len, to[n]), HEAD + CODE, gzip_bound(len));
+        }
+        assert_int_equal(memcmp(to[0] + HEAD, to[1] + HEAD, CODE) == 0, learnt);
+        teach(gzip, 1);
+    }
     gzip_free(&gzip);
 }
 
@@ -115,6 +140,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nothing_and_little),
+        cmocka_unit_test(test_the_code_is_learnt_once),
         cmocka_unit_test(test_a_learnt_code),
         cmocka_unit_test(test_other_bytes),
     };
