@@ -21,6 +21,7 @@ exec 3>&1 4>&2
 REPORTED=99 # exit status of die: the line is printed; finish turns it into 1
 STEP=       # what is being done, for the line about its failure
 STEP_LOG=   # where its commands' output goes
+INTERRUPTED= # the exit status, once a signal has come
 UNDO=()     # commands that take back what this run did, for a failure; run last first
 
 # use PART…: the files of lib/ that a script needs.
@@ -92,6 +93,7 @@ finish() {
     local status=$? undo
     trap - EXIT
     trap '' INT TERM HUP
+    status=${INTERRUPTED:-$status} # the command that was interrupted may have had a status of its own
     ((status != 0)) || exit 0
     set +e
     if ((status == 130 || status == 143)); then
@@ -111,8 +113,8 @@ finish() {
 }
 
 end_on_signals() {
-    trap 'exit 130' INT
-    trap 'exit 143' TERM HUP
+    trap 'INTERRUPTED=130; exit 130' INT
+    trap 'INTERRUPTED=143; exit 143' TERM HUP
 }
 
 # A signal between these two waits for the second: for what must not be left half done.

@@ -236,7 +236,7 @@ def test_an_interrupted_up_leaves_nothing_running(managed, printed):
         text += up.stdout.read(1)
     up.send_signal(signal.SIGINT)
     _, said = up.communicate(timeout=60)
-    assert up.returncode == 130 and "interrupted" in said
+    assert (up.returncode, "interrupted" in said) == (130, True), said
     assert not managed.processes()
 
 

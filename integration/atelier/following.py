@@ -159,7 +159,11 @@ class Follower(threading.Thread):
         return [event.data["reason"] for event in self.events if event.kind == "reload"]
 
     def wait(self, what, condition, limit=10):
-        return wait_until(what, lambda: condition(self), limit)
+        try:
+            return wait_until(what, lambda: condition(self), limit)
+        except AssertionError as late:
+            raise AssertionError(f"{late}; {self.streams} streams, {len(self.events)} events, the last: "
+                                 f"{self.events[-5:]}, endings: {self.endings[-3:]}") from None
 
 
 def _shut(client):
