@@ -336,19 +336,27 @@ def test_who_was_away_for_too_long_reloads(two):
             mark(owner, follower)
 
 
+def is_settled(replica):
+    status = replica.operation("/status").json()
+    return status["feed"]["proven"] and not status["load"]["running"]
+
+
 def test_another_life_of_postgres_is_a_reload(two):
-    with owner_of(two) as owner, Follower(on(two.replicas[0])) as follower:
-        mark(owner, follower)
-        seen = follower.last_id
+    first, second = two.replicas
+    with owner_of(two) as owner, Follower(on(first)) as stayed, Follower(on(second)) as other:
+        mark(owner, stayed, other)
+        seen = stayed.last_id
         two.postgres.stop()
         two.postgres.start()
         two.postgres.wait_up()
-        follower.wait("who stayed is told", lambda f: f.reloads(), 20)
-        with owner_of(two) as again, Follower(on(two.replicas[1])) as other:
-            mark(again, follower, other)
-            with Follower(on(two.replicas[1]), last_id=seen) as late:
-                # Once more if the catalogue was still being loaded: what has come by then is not all of it.
-                late.wait("who comes from before is told", lambda f: set(f.reloads()) == {"era"}, 20)
+        for follower in (stayed, other):
+            follower.wait("who stayed is told", lambda f: f.reloads(), 20)
+        for replica in two.replicas:  # what a reload takes in is not told one by one
+            wait_until("all is loaded again", lambda: is_settled(replica), 20)
+        with owner_of(two) as again:
+            mark(again, stayed, other)
+            with Follower(on(second), last_id=seen) as late:
+                late.wait("who comes from before is told", lambda f: f.reloads()[:1] == ["era"], 20)
                 mark(again, late)
                 assert late.products() == [MARKER]
 

@@ -21,8 +21,8 @@ static bool set_int(const struct option_row *row, const char *from, const char *
     errno = 0;
     int64_t number = strtoll(value, &end, 10);
     if (end == value || *end || errno == ERANGE || number < row->min || number > row->max) {
-        return error_set(e, ERROR_USAGE, "%s: '%s' is not a whole number from %" PRId64 " to %" PRId64, from, value,
-                         row->min, row->max);
+        return error_set(e, ERROR_USAGE, "%s: '%s' is not a whole number from %" PRId64 " to %" PRId64 " (%s)", from,
+                         value, row->min, row->max, row->value);
     }
     *out = number;
     return true;

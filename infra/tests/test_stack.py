@@ -45,6 +45,13 @@ def test_page_counts_that_a_product_page_needs_two_requests(running):
     running.run("page", "--products", "some").refused("1 to 9999", status=2)
 
 
+def test_the_readme_has_the_pages_that_were_counted(managed, folder):
+    table = managed.run("page", "--table", ROOT / "infra/page.json").ok().out
+    assert f"<!-- page -->\n{table}<!-- /page -->" in (ROOT / "README.md").read_text()
+    (folder / "other.json").write_text("{}")
+    managed.run("page", "--table", folder / "other.json").refused("not a file that infra/page wrote")
+
+
 @pytest.mark.slow
 def test_an_old_front_end_s_path_is_kept_until_it_is_taken_back(running):
     def answer():
