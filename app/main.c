@@ -1,5 +1,6 @@
 /* options → build bottom-up → run → drain. The only file that knows every folder. */
 #include "admin/admin.h"
+#include "admin/check.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/standard_files.h"
@@ -125,6 +126,9 @@ int main(int argc, char **argv)
     if (rest.count > 0) {
         error_set(&e, ERROR_USAGE, "'%s' is not an option; --help lists them", rest.words[0]);
         return fail(&e);
+    }
+    if (p.options.check) {
+        return check_health(p.options.serve.listen_operations, &e) ? 0 : (fail(&e), 1);
     }
     raise_file_limit();
     block_signals(&waited);

@@ -73,6 +73,7 @@ static const struct option_row rows[] = {
     INT("expected-products", expected_products, "10000", 0, 1000000000, "N",
         "Room made in advance; it grows as needed"),
     STRING("log-level", log_level, "info", "LEVEL", "debug, info, warn or error"),
+    FLAG("check", check, "Starts nothing, but asks /healthz at --listen-operations: exit status 0, or 1 and why not"),
 };
 
 const struct option_table atelierd_options = {

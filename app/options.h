@@ -7,6 +7,7 @@
 struct options {
     const char *name;
     const char *log_level;
+    bool check;
     int64_t expected_products;
     int64_t memory_limit; /* bytes */
     int64_t drain_timeout_ms;

@@ -77,9 +77,11 @@ static uint64_t resident_bytes(void)
 
 static int healthz(void *context, struct text *out)
 {
-    (void)context;
-    text_str(out, "ok\n");
-    return 200;
+    const struct admin *a = context;
+    struct error e;
+    bool ok = server_turns(a->server, &e);
+    text_printf(out, "%s\n", ok ? "ok" : e.text);
+    return ok ? 200 : 503;
 }
 
 static int readyz(void *context, struct text *out)

@@ -206,12 +206,14 @@ static void *loop_main(void *context)
     set_up(loop);
     sem_post(&loop->ready);
     while (!is_drained(loop)) {
+        atomic_store_explicit(&loop->turned_us, clock_coarse_us(), memory_order_relaxed);
         if (loop->before_wait) {
             loop->before_wait(loop);
         }
         rotate(loop);
         h2o_evloop_run(loop->loop, loop->busy ? 0 : TURN_MS); /* -1 on EINTR is no reason to end */
     }
+    atomic_store_explicit(&loop->turned_us, INT64_MAX, memory_order_relaxed);
     return NULL;
 }
 

@@ -57,6 +57,7 @@ struct event_loop {
     h2o_multithread_receiver_t orders;
     _Atomic size_t connections;
     _Atomic uint64_t accepted, refused;
+    _Atomic int64_t turned_us; /* when the last turn began, clock_coarse_us; 0: none has; INT64_MAX: it has ended */
 };
 
 /* Before the thread runs; the loop must not move in memory afterwards. Nothing of libh2o is made yet: its buffers are

@@ -36,7 +36,7 @@ static bool split(char *address, const char **host, const char **port)
     return true;
 }
 
-static bool resolve(const char *address, struct addrinfo **out, struct error *e)
+bool listen_resolve(const char *address, struct addrinfo **out, struct error *e)
 {
     char copy[256];
     const char *host;
@@ -86,7 +86,7 @@ static bool is_free(const struct addrinfo *a)
 bool listen_open(const char *address, int *fds, size_t count, struct error *e)
 {
     struct addrinfo *a;
-    if (!resolve(address, &a, e)) {
+    if (!listen_resolve(address, &a, e)) {
         return false;
     }
     size_t opened = 0;

@@ -23,6 +23,7 @@ enum {
     HTTP2_IDLE_MS = 75000,
     HTTP2_GRACE_MS = 30000,   /* for streams in flight when a connection is asked to go */
     HTTP2_REQUESTS_MAX = 128, /* a connection, at once */
+    STUCK_US = 5000000,       /* without a turn */
 };
 
 struct server {
@@ -206,6 +207,24 @@ void server_free(struct server **server)
 bool server_is_draining(const struct server *s)
 {
     return atomic_load(&((struct server *)(uintptr_t)s)->service.draining);
+}
+
+static int64_t turned_us(const struct event_loop *loop)
+{
+    return atomic_load_explicit(&((struct event_loop *)(uintptr_t)loop)->turned_us, memory_order_relaxed);
+}
+
+bool server_turns(const struct server *s, struct error *e)
+{
+    for (size_t i = 0; i < s->worker_count; i++) {
+        int64_t behind_us = turned_us(&s->operations) - turned_us(&s->workers[i].loop);
+        if (behind_us > STUCK_US) {
+            return error_set(e, ERROR_SYSTEM,
+                             "worker %zu of %zu is stuck: its event loop has not turned for %" PRId64 " s", i + 1,
+                             s->worker_count, behind_us / 1000000);
+        }
+    }
+    return true;
 }
 
 size_t server_workers(const struct server *s)

@@ -1,5 +1,6 @@
 """One child process: its log in a file, signals, and an end by its own pid whatever happens."""
 import atexit
+import ctypes
 import os
 import shlex
 import signal
@@ -126,3 +127,26 @@ def stopped(*processes):
     finally:
         for process in processes:
             process.send(signal.SIGCONT)
+
+
+_ATTACH, _INTERRUPT, _DETACH, _WALL = 0x4206, 0x4207, 17, 0x40000000
+
+
+@contextmanager
+def thread_stopped(process, name):
+    """One thread of this name stands still, as if it were stuck; all others go on."""
+    def trace(request, thread):
+        if ptrace(request, thread, None, None) != 0:
+            raise OSError(ctypes.get_errno(), f"ptrace {request:#x}: {os.strerror(ctypes.get_errno())}")
+
+    ptrace = ctypes.CDLL(None, use_errno=True).ptrace
+    ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+    tasks = Path(f"/proc/{process.pid}/task").iterdir()
+    thread = next(int(task.name) for task in tasks if (task / "comm").read_text().strip() == name)
+    trace(_ATTACH, thread)
+    trace(_INTERRUPT, thread)
+    os.waitpid(thread, _WALL)
+    try:
+        yield
+    finally:
+        trace(_DETACH, thread)
