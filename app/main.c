@@ -6,6 +6,7 @@
 #include "base/standard_files.h"
 #include "cache/heap.h"
 #include "options.h"
+#include "supervisor.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -20,6 +21,7 @@ struct program {
     struct refresher *refresher;
     struct server *server;
     struct admin admin;
+    struct supervisor supervisor;
 };
 
 /* Connections are files: take what the system allows. */
@@ -77,15 +79,29 @@ static bool build(struct program *p, struct error *e)
     return true;
 }
 
+/* Until one of the signals comes that end the program. */
+static int watch(struct program *p, const sigset_t *waited)
+{
+    static const struct timespec turn = {.tv_nsec = 100000000};
+    supervisor_init(&p->supervisor, &p->admin);
+    for (;;) {
+        supervisor_look(&p->supervisor);
+        int signal = sigtimedwait(waited, NULL, p->supervisor.is_there ? &turn : NULL);
+        if (signal > 0) {
+            return signal;
+        }
+    }
+}
+
 static bool run(struct program *p, const sigset_t *waited, struct error *e)
 {
-    int signal;
     if (!refresher_start(p->refresher, e) || !server_start(p->server, e)) {
         return false;
     }
     log_info("started", LOG_STR("listen", p->options.serve.listen), LOG_STR("tls", p->options.serve.listen_tls),
              LOG_STR("operations", p->options.serve.listen_operations), LOG_INT("workers", server_workers(p->server)));
-    sigwait(waited, &signal);
+    int signal = watch(p, waited);
+    supervisor_stopping(&p->supervisor);
     bool refused = refresher_refusal(p->refresher, e);
     log_info("draining", LOG_STR("signal", strsignal(signal)));
     size_t cut = server_drain(p->server, clock_us() + p->options.drain_timeout_ms * 1000);

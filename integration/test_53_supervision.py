@@ -1,4 +1,4 @@
-"""What a supervisor asks and is told: `atelierd --check`, /healthz."""
+"""What a supervisor asks and is told: `atelierd --check`, /healthz, sd_notify."""
 import socket
 import threading
 import time
@@ -98,3 +98,75 @@ def test_a_worker_that_is_stuck_is_named_until_it_turns_again(replica):
         status, line = check(address)
         assert status == 1 and "with 503: worker 1 of 2 is stuck: its event loop has not turned for 5 s" in line
     wait_until("it is well again", lambda: check(address) == (0, ""), 5, every=0.1)
+
+
+# ── what systemd is told ──
+
+class Notifications:
+    """A datagram socket as systemd has it: what came, each word with when it came."""
+
+    def __init__(self, path):
+        self.path = path
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(str(path))
+        self.socket.setblocking(False)
+        self.words = []
+
+    def take_in(self):
+        while True:
+            try:
+                datagram = self.socket.recv(4096)
+            except BlockingIOError:
+                return self.words
+            self.words += [(time.monotonic(), word) for word in datagram.decode().split("\n")]
+
+    def said(self, word):
+        """When that was said, each time."""
+        return [at for at, said in self.take_in() if said == word]
+
+
+@pytest.fixture
+def systemd(own):
+    notifications = Notifications(own / "notify")
+    yield notifications
+    notifications.socket.close()
+
+
+def test_systemd_is_told_ready_when_readyz_says_so_and_stopping_when_it_drains(replica, systemd, stack):
+    replica.environment = {"NOTIFY_SOCKET": str(systemd.path)}
+    replica.argv[replica.argv.index("--postgres") + 1] = stack.postgres.conninfo("atelier_reader", "nowhere")
+    replica.start()
+    wait_until("it says what it is doing", lambda: any("STATUS=Loading" in word for _, word in systemd.take_in()), 10)
+    assert replica.ready() == 503 and not systemd.said("READY=1")
+    replica.stop()
+    assert systemd.said("STOPPING=1") and not systemd.said("READY=1")
+    replica.argv[replica.argv.index("--postgres") + 1] = stack.postgres.conninfo("atelier_reader")
+    replica.start()
+    wait_until("it is ready", lambda: systemd.said("READY=1"), 10)
+    assert replica.ready() == 200
+    products = int(replica.metrics().total("atelier_cache_entries"))
+    assert systemd.said(f"STATUS=Ready: {products} products")
+    assert not systemd.said("WATCHDOG=1"), "nobody has asked for it"
+    replica.stop()
+    assert len(systemd.said("STOPPING=1")) == 2
+
+
+def test_the_watchdog_is_fed_while_all_loops_turn_and_not_otherwise(replica, systemd):
+    replica.environment = {"NOTIFY_SOCKET": str(systemd.path), "WATCHDOG_USEC": "2000000"}
+    replica.start_ready()
+    wait_until("it is fed", lambda: len(systemd.said("WATCHDOG=1")) >= 3, 5)
+    times = systemd.said("WATCHDOG=1")
+    assert all(later - earlier < 2 for earlier, later in zip(times, times[1:]))
+    for thread in ("worker", "operations"):
+        with thread_stopped(replica, thread):
+            wait_until(f"the {thread} is missed", lambda: time.monotonic() - systemd.said("WATCHDOG=1")[-1] > 2, 12)
+        fed = len(systemd.said("WATCHDOG=1"))
+        wait_until("it is fed again", lambda: len(systemd.said("WATCHDOG=1")) > fed, 5)
+
+
+def test_a_watchdog_that_is_another_process_s_is_not_fed(replica, systemd):
+    replica.environment = {"NOTIFY_SOCKET": str(systemd.path), "WATCHDOG_USEC": "200000", "WATCHDOG_PID": "1"}
+    replica.start()
+    wait_until("it is ready", lambda: systemd.said("READY=1"), 10)
+    replica.stop()
+    assert not systemd.said("WATCHDOG=1")

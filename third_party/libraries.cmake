@@ -8,6 +8,7 @@ pkg_check_modules(PQ REQUIRED IMPORTED_TARGET libpq>=15)
 pkg_check_modules(SSL REQUIRED IMPORTED_TARGET openssl>=3.0)
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash>=0.8.1)
 pkg_check_modules(ISAL REQUIRED IMPORTED_TARGET libisal>=2.30)
+pkg_check_modules(SYSTEMD REQUIRED IMPORTED_TARGET libsystemd>=252)
 pkg_check_modules(ZLIB REQUIRED IMPORTED_TARGET zlib>=1.2)
 pkg_check_modules(BROTLI REQUIRED IMPORTED_TARGET libbrotlienc>=1.0.9)
 pkg_check_modules(BROTLIDEC REQUIRED IMPORTED_TARGET libbrotlidec>=1.0.9) # unit tests

@@ -35,6 +35,7 @@ static const struct {
     {"zlib", {"serve"}},
     {"xxhash", {"refresh", "serve"}},
     {"brotli/", {"serve"}},
+    {"systemd/", {""}},
     {"ck_", {"cache"}},
     /* what the files of one folder share, and nobody else */
     {"cache/cache_state.h", {"cache"}},
@@ -102,6 +103,7 @@ static void test_rules(void **state)
         {"admin", "refresh/refresher.h", true, true},
         {"", "options.h", true, true},
         {"", "admin/admin.h", true, true},
+        {"", "systemd/sd-daemon.h", false, true},
         /* up, across, and past the front door */
         {"base", "cache/cache.h", true, false},
         {"base", "catalog/product.h", true, false},
@@ -118,6 +120,7 @@ static void test_rules(void **state)
         {"serve", "path.h", true, false}, /* by the include root only: one name, one header */
         {"serve", "../serve/path.h", true, false},
         {"admin", "h2o.h", false, false},
+        {"admin", "systemd/sd-daemon.h", false, false},
         {"refresh", "h2o/memory.h", false, false},
         {"serve", "libpq-fe.h", false, false},
         {"serve", "yajl/yajl_gen.h", false, false},

@@ -73,6 +73,21 @@ static uint64_t resident_bytes(void)
     return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
+bool admin_describe(const struct admin *a, char *out, size_t size)
+{
+    const struct refresh_metrics *m = refresher_metrics(a->refresher);
+    const char *reason = why_not_ready(a);
+    if (is_loading(a) && !is_draining(a)) {
+        snprintf(out, size, "Loading the catalogue: %" PRIu64 " of about %" PRIu64 " products",
+                 metric_get(&m->load_products), metric_get(&m->load_expected));
+    } else if (reason) {
+        snprintf(out, size, "Not ready: %s", reason);
+    } else {
+        snprintf(out, size, "Ready: %zu products", cache_entries(a->cache));
+    }
+    return reason == NULL;
+}
+
 /* ---- answers -------------------------------------------------------------------------------- */
 
 static int healthz(void *context, struct text *out)

@@ -1,5 +1,5 @@
-/* What the operations port says: health, readiness, metrics and status. It only reads; it runs on the
- * operations thread. */
+/* What the operations port says: health, readiness, metrics and status. It only reads; where
+ * nothing else is said, on the operations thread. */
 #pragma once
 #include "refresh/refresher.h"
 #include "serve/server.h"
@@ -14,6 +14,8 @@ struct admin {
     const struct server *server; /* set before it starts */
 };
 
+/* In one line, for people; true: /readyz says 200. Any thread. */
+bool admin_describe(const struct admin *a, char *out, size_t size);
 /* The context of each is a struct admin. */
 extern const struct operations_route admin_routes[];
 extern const size_t admin_route_count;

@@ -214,10 +214,11 @@ static int64_t turned_us(const struct event_loop *loop)
     return atomic_load_explicit(&((struct event_loop *)(uintptr_t)loop)->turned_us, memory_order_relaxed);
 }
 
-bool server_turns(const struct server *s, struct error *e)
+/* `now_us`: what the time is held against. */
+static bool workers_turn(const struct server *s, int64_t now_us, struct error *e)
 {
     for (size_t i = 0; i < s->worker_count; i++) {
-        int64_t behind_us = turned_us(&s->operations) - turned_us(&s->workers[i].loop);
+        int64_t behind_us = now_us - turned_us(&s->workers[i].loop);
         if (behind_us > STUCK_US) {
             return error_set(e, ERROR_SYSTEM,
                              "worker %zu of %zu is stuck: its event loop has not turned for %" PRId64 " s", i + 1,
@@ -225,6 +226,20 @@ bool server_turns(const struct server *s, struct error *e)
         }
     }
     return true;
+}
+
+bool server_turns(const struct server *s, struct error *e)
+{
+    return workers_turn(s, turned_us(&s->operations), e);
+}
+
+bool server_turns_now(const struct server *s, struct error *e)
+{
+    int64_t now_us = clock_coarse_us();
+    if (s->has_operations && now_us - turned_us(&s->operations) > STUCK_US) {
+        return error_set(e, ERROR_SYSTEM, "the operations port is stuck: its event loop does not turn");
+    }
+    return workers_turn(s, now_us, e);
 }
 
 size_t server_workers(const struct server *s)

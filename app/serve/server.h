@@ -51,6 +51,9 @@ bool server_is_draining(const struct server *s);
 /* Event loops turn ten times a second, whatever there is to do. Says which worker has not for some seconds; true: all
  * do. For the operations thread: time in which the whole process was stopped is not counted. */
 MUST_CHECK bool server_turns(const struct server *s, struct error *e);
+/* The same, and the operations thread, too; any thread. Right after the process was stopped it may say that they do
+ * not. */
+MUST_CHECK bool server_turns_now(const struct server *s, struct error *e);
 void server_print_metrics(const struct server *s, struct text *out);
 size_t server_connections(const struct server *s);
 size_t server_workers(const struct server *s);
