@@ -6,6 +6,7 @@
 #include "base/standard_files.h"
 #include "cache/heap.h"
 #include "options.h"
+#include "reload.h"
 #include "supervisor.h"
 
 #include <signal.h>
@@ -22,6 +23,7 @@ struct program {
     struct server *server;
     struct admin admin;
     struct supervisor supervisor;
+    struct reload reload;
 };
 
 /* Connections are files: take what the system allows. */
@@ -40,14 +42,15 @@ static void block_signals(sigset_t *waited)
     sigemptyset(waited);
     sigaddset(waited, SIGTERM);
     sigaddset(waited, SIGINT);
+    sigaddset(waited, SIGHUP);
     pthread_sigmask(SIG_BLOCK, waited, NULL);
 }
 
 static bool check_options(struct options *o, struct error *e)
 {
     enum log_level level;
-    if (!log_level_parse(o->log_level, &level)) {
-        return error_set(e, ERROR_USAGE, "--log-level: '%s' is not debug, info, warn or error", o->log_level);
+    if (!options_log_level(o, &level, e)) {
+        return false;
     }
     log_set_level(level);
     log_set_replica(o->name);
@@ -67,7 +70,7 @@ static bool build(struct program *p, struct error *e)
     }
     cache_set_memory_limit(p->cache, (size_t)o->memory_limit);
     p->admin = (struct admin){.replica = o->name,
-                              .unproven_after_ms = o->serve.unproven_after_ms,
+                              .unproven_after_ms = o->serve.tuning.unproven_after_ms,
                               .ready_unproven_max_ms = o->ready_unproven_max_ms,
                               .started_us = clock_us(),
                               .cache = p->cache,
@@ -75,7 +78,7 @@ static bool build(struct program *p, struct error *e)
     if (!server_new(&p->server, &o->serve, p->cache, p->demand, admin_routes, admin_route_count, &p->admin, e)) {
         return false;
     }
-    p->admin.server = p->server;
+    p->admin.server = p->reload.server = p->server;
     return true;
 }
 
@@ -87,7 +90,11 @@ static int watch(struct program *p, const sigset_t *waited)
     for (;;) {
         supervisor_look(&p->supervisor);
         int signal = sigtimedwait(waited, NULL, p->supervisor.is_there ? &turn : NULL);
-        if (signal > 0) {
+        if (signal == SIGHUP) {
+            supervisor_reloading(&p->supervisor);
+            reload_all(&p->reload);
+            supervisor_reloaded(&p->supervisor);
+        } else if (signal > 0) {
             return signal;
         }
     }
@@ -146,6 +153,7 @@ int main(int argc, char **argv)
     if (p.options.check) {
         return check_health(p.options.serve.listen_operations, &e) ? 0 : (fail(&e), 1);
     }
+    p.reload = (struct reload){.argc = argc, .argv = argv, .options = &p.options, .admin = &p.admin};
     raise_file_limit();
     block_signals(&waited);
     if (!check_options(&p.options, &e) || !build(&p, &e) || !run(&p, &waited, &e)) {

@@ -23,25 +23,30 @@ static const struct option_row rows[] = {
            "Health, metrics and status; empty: none"),
     STRING("tls-certificate", serve.tls_certificate, "", "FILE", "Certificate chain for --listen-tls, PEM"),
     STRING("tls-key", serve.tls_key, "", "FILE", "Private key for --listen-tls, PEM"),
+    STRING(
+        "tls-ticket-keys", serve.tls_ticket_keys, "", "FILE",
+        "Keys of session tickets, 80 bytes each, as NGINX has them: the first encrypts, all decrypt; empty: its own"),
     FLAG("proxy-protocol", serve.proxy_protocol, "TLS connections may begin with a PROXY protocol line (version 1)"),
     INT("workers", serve.workers, "0", 0, 64, "N", "Worker threads; 0: one a core"),
-    INT("connections-max", serve.connections_max, "10000", 1, 1000000, "N",
+    INT("connections-max", serve.tuning.connections_max, "10000", 1, 1000000, "N",
         "Connections a worker holds; more are closed"),
     INT("connection-age-max-s", serve.connection_age_max_s, "300", 0, 86400, "S",
         "Connections are asked to go at an age between half of this and this, so that clients spread again; 0: never"),
-    INT("wait-ms", serve.wait_ms, "100", 1, 10000, "MS", "How long a request waits for a fresher document"),
-    INT("waiters-max", serve.waiters_max, "1024", 0, 1000000, "N", "Requests that may wait at once"),
-    INT("unproven-after-ms", serve.unproven_after_ms, "250", 1, 3600000, "MS",
+    INT("wait-ms", serve.tuning.wait_ms, "100", 1, 10000, "MS", "How long a request waits for a fresher document"),
+    INT("waiters-max", serve.tuning.waiters_max, "1024", 0, 1000000, "N", "Requests that may wait at once"),
+    INT("unproven-after-ms", serve.tuning.unproven_after_ms, "250", 1, 3600000, "MS",
         "Without word from Postgres for so long, answers say that their freshness is unproven"),
     INT("ready-unproven-max-ms", ready_unproven_max_ms, "0", 0, 3600000, "MS",
         "Without word from Postgres for so long, /readyz says 503; 0: never, a warm replica stays ready"),
-    INT("events-max", serve.events_max, "10000", 0, 1000000, "N", "Streams of /events at once; more are refused"),
-    INT("events-heartbeat-ms", serve.events_heartbeat_ms, "15000", 100, 3600000, "MS",
+    INT("events-max", serve.tuning.events_max, "10000", 0, 1000000, "N",
+        "Streams of /events at once; more are refused"),
+    INT("events-heartbeat-ms", serve.tuning.events_heartbeat_ms, "15000", 100, 3600000, "MS",
         "A stream of /events is never silent for longer"),
-    INT("events-stall-ms", serve.events_stall_ms, "30000", 100, 3600000, "MS",
+    INT("events-stall-ms", serve.tuning.events_stall_ms, "30000", 100, 3600000, "MS",
         "A stream of /events whose client takes nothing for so long is cut off, with its connection"),
-    STRING("cache-control", serve.cache_control, "public, no-cache", "VALUE", "Cache-Control of catalogue answers"),
-    INT("access-log-sample", serve.access_log_sample, "0", 0, 1000000000, "N",
+    STRING("cache-control", serve.tuning.cache_control, "public, no-cache", "VALUE",
+           "Cache-Control of catalogue answers"),
+    INT("access-log-sample", serve.tuning.access_log_sample, "0", 0, 1000000000, "N",
         "One request in N is logged; 0: only those answered with 5xx"),
     INT("brotli-max-bytes", serve.brotli_max, "268435456", 0, 1099511627776, "BYTES",
         "What is compressed once somebody asks for it: brotli of documents, brotli and gzip of /full; 0: nothing"),
@@ -73,8 +78,25 @@ static const struct option_row rows[] = {
     INT("expected-products", expected_products, "10000", 0, 1000000000, "N",
         "Room made in advance; it grows as needed"),
     STRING("log-level", log_level, "info", "LEVEL", "debug, info, warn or error"),
+    {"options-file", OPTION_FILE, AT(options_file), "", 0, 0, "FILE",
+     "Options from lines such as ATELIERD_LOG_LEVEL=debug, which SIGHUP reads again; the environment comes before it"},
     FLAG("check", check, "Starts nothing, but asks /healthz at --listen-operations: exit status 0, or 1 and why not"),
 };
+
+static const char *const live[] = {"tls-certificate",   "tls-key",
+                                   "tls-ticket-keys",   "connections-max",
+                                   "wait-ms",           "waiters-max",
+                                   "unproven-after-ms", "ready-unproven-max-ms",
+                                   "events-max",        "events-heartbeat-ms",
+                                   "events-stall-ms",   "cache-control",
+                                   "access-log-sample", "drain-timeout-ms",
+                                   "log-level",         NULL};
+
+bool options_log_level(const struct options *o, enum log_level *out, struct error *e)
+{
+    return log_level_parse(o->log_level, out) ||
+           error_set(e, ERROR_USAGE, "--log-level: '%s' is not debug, info, warn or error", o->log_level);
+}
 
 const struct option_table atelierd_options = {
     .program = "atelierd",
@@ -83,4 +105,5 @@ const struct option_table atelierd_options = {
     .env_prefix = "ATELIERD",
     .rows = rows,
     .count = sizeof rows / sizeof *rows,
+    .live = live,
 };

@@ -1,5 +1,6 @@
 /* All options of atelierd: one table, which the parser, --help and the reference share. */
 #pragma once
+#include "base/log.h"
 #include "base/option.h"
 #include "refresh/refresher.h"
 #include "serve/server.h"
@@ -7,6 +8,7 @@
 struct options {
     const char *name;
     const char *log_level;
+    const char *options_file; /* empty: none */
     bool check;
     int64_t expected_products;
     int64_t memory_limit; /* bytes */
@@ -17,3 +19,5 @@ struct options {
 };
 
 extern const struct option_table atelierd_options;
+/* What the parser cannot know of --log-level. */
+MUST_CHECK bool options_log_level(const struct options *o, enum log_level *out, struct error *e);

@@ -71,12 +71,26 @@ static void test_ranges(void **state)
     }
 }
 
+/* Every name that can change while it runs is an option's. */
+static void test_live(void **state)
+{
+    (void)state;
+    for (const char *const *name = atelierd_options.live; *name; name++) {
+        size_t found = 0;
+        for (size_t i = 0; i < atelierd_options.count; i++) {
+            found += strcmp(atelierd_options.rows[i].name, *name) == 0;
+        }
+        CHECK_ROW(*name, found == 1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults_are_accepted),
         cmocka_unit_test(test_rows),
         cmocka_unit_test(test_ranges),
+        cmocka_unit_test(test_live),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -198,7 +198,7 @@ static void test_prints_the_table(void **state)
     }
     assert_non_null(strstr(help, "Usage: unit [OPTION …]\nTests options.\n"));
     assert_non_null(strstr(help, "--limit N"));
-    assert_non_null(strstr(help, "How many Default: 10.\n"));
+    assert_non_null(strstr(help, "How many. Default: 10.\n"));
     assert_non_null(strstr(reference, "| `--work-place` | `UNIT_WORK_PLACE` | – | DIR | Where it works |\n"));
     assert_non_null(strstr(reference, "| `--limit` | `UNIT_LIMIT` | 10 | -5…100 | How many |\n"));
     assert_non_null(strstr(reference, "| `--quiet` | `UNIT_QUIET` | – | flag | Says nothing |\n"));

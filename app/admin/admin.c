@@ -152,6 +152,14 @@ static void print_memory(const struct admin *a, struct text *out)
                 cache_memory_limit(a->cache), cache_left_out(a->cache));
 }
 
+static const char reloads_help[] = "SIGHUPs, by what became of them";
+static const struct metric_row reload_rows[] = {
+    {"atelier_reloads_total", "outcome=\"applied\"", METRIC_COUNTER, offsetof(struct reload_metrics, applied),
+     reloads_help},
+    {"atelier_reloads_total", "outcome=\"refused\"", METRIC_COUNTER, offsetof(struct reload_metrics, refused),
+     reloads_help},
+};
+
 static int metrics(void *context, struct text *out)
 {
     const struct admin *a = context;
@@ -172,6 +180,8 @@ static int metrics(void *context, struct text *out)
     gauge(out, "atelier_feed_unproven_seconds", "Age of the newest proof that nothing newer is in Postgres",
           (double)unproven_us(a) / 1e6);
     metrics_print(out, refresh_metric_rows, refresh_metric_row_count, &refresh, 1);
+    const void *reloads = &a->reloads;
+    metrics_print(out, reload_rows, sizeof reload_rows / sizeof *reload_rows, &reloads, 1);
     server_print_metrics(a->server, out);
     return 200;
 }

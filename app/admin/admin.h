@@ -6,12 +6,15 @@
 
 struct admin {
     const char *replica;
-    int64_t unproven_after_ms;
-    int64_t ready_unproven_max_ms; /* past this age of the newest proof it is not ready; 0: whatever its age */
-    int64_t started_us;            /* clock_us */
+    _Atomic int64_t unproven_after_ms;
+    _Atomic int64_t ready_unproven_max_ms; /* past this age of the newest proof it is not ready; 0: whatever its age */
+    int64_t started_us;                    /* clock_us */
     struct cache *cache;
     const struct refresher *refresher;
     const struct server *server; /* set before it starts */
+    struct reload_metrics {
+        metric applied, refused;
+    } reloads;
 };
 
 /* In one line, for people; true: /readyz says 200. Any thread. */

@@ -1,5 +1,8 @@
 #include "base/option.h"
 
+#include "base/log.h"
+#include "base/option_file.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -43,6 +46,7 @@ static bool set(const struct option_row *row, void *out, const char *from, const
     char *field = (char *)out + row->offset;
     switch (row->kind) {
     case OPTION_STRING:
+    case OPTION_FILE:
         *(const char **)(void *)field = value;
         return true;
     case OPTION_INT:
@@ -54,15 +58,58 @@ static bool set(const struct option_row *row, void *out, const char *from, const
     return false;
 }
 
-static bool set_defaults(const struct option_table *table, void *out, struct error *e)
+/* The last line of this name; NULL: there is none. */
+static const struct option_line *find_line(const struct option_file *file, const char *name)
+{
+    for (size_t i = file->count; i > 0; i--) {
+        if (strcmp(file->lines[i - 1].name, name) == 0) {
+            return &file->lines[i - 1];
+        }
+    }
+    return NULL;
+}
+
+/* From the environment, else from the file, else from the table. */
+static bool set_default(const struct option_table *table, const struct option_row *row, const struct option_file *file,
+                        void *out, struct error *e)
+{
+    char env[96];
+    char from[512];
+    env_name(table, row, env);
+    const char *from_env = getenv(env);
+    const struct option_line *line = find_line(file, env);
+    if (from_env) {
+        return set(row, out, env, from_env, e);
+    }
+    if (line) {
+        snprintf(from, sizeof from, "%s line %d: %s", file->path, line->number, env);
+        return set(row, out, from, line->value, e);
+    }
+    return set(row, out, row->name, row->fallback ? row->fallback : row->kind == OPTION_FLAG ? "0" : "", e);
+}
+
+static bool is_option(const struct option_table *table, const char *name)
 {
     for (size_t i = 0; i < table->count; i++) {
-        const struct option_row *row = &table->rows[i];
-        const char *fallback = row->fallback ? row->fallback : row->kind == OPTION_FLAG ? "0" : "";
         char env[96];
-        env_name(table, row, env);
-        const char *from_env = getenv(env);
-        if (!set(row, out, from_env ? env : row->name, from_env ? from_env : fallback, e)) {
+        env_name(table, &table->rows[i], env);
+        if (strcmp(name, env) == 0) {
+            return table->rows[i].kind != OPTION_FILE;
+        }
+    }
+    return false;
+}
+
+static bool set_defaults(const struct option_table *table, const struct option_file *file, void *out, struct error *e)
+{
+    for (size_t i = 0; i < file->count; i++) {
+        if (!is_option(table, file->lines[i].name)) {
+            return error_set(e, ERROR_USAGE, "%s line %d: '%.60s' is not an option that %s takes from a file",
+                             file->path, file->lines[i].number, file->lines[i].name, table->program);
+        }
+    }
+    for (size_t i = 0; i < table->count; i++) {
+        if (!set_default(table, &table->rows[i], file, out, e)) {
             return false;
         }
     }
@@ -101,13 +148,9 @@ static bool take(const struct option_table *table, void *out, int argc, char **a
     return set(row, out, word, value, e);
 }
 
-bool options_parse(const struct option_table *table, void *out, int argc, char **argv, struct option_rest *rest,
-                   struct error *e)
+static bool take_words(const struct option_table *table, void *out, int argc, char **argv, struct option_rest *rest,
+                       struct error *e)
 {
-    *rest = (struct option_rest){0};
-    if (!set_defaults(table, out, e)) {
-        return false;
-    }
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0) {
             rest->help = true;
@@ -126,6 +169,104 @@ bool options_parse(const struct option_table *table, void *out, int argc, char *
     return true;
 }
 
+/* The file that options come from, too; empty: none. */
+static const char *options_file(const struct option_table *table, const void *out)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        if (table->rows[i].kind == OPTION_FILE) {
+            return *(const char *const *)(const void *)((const char *)out + table->rows[i].offset);
+        }
+    }
+    return "";
+}
+
+static bool parse(const struct option_table *table, const struct option_file *file, void *out, int argc, char **argv,
+                  struct option_rest *rest, struct error *e)
+{
+    *rest = (struct option_rest){.file = file->text};
+    return set_defaults(table, file, out, e) && take_words(table, out, argc, argv, rest, e);
+}
+
+/* The file's name is an option, too: without it first. */
+bool options_parse(const struct option_table *table, void *out, int argc, char **argv, struct option_rest *rest,
+                   struct error *e)
+{
+    struct option_file file = {0};
+    if (!parse(table, &file, out, argc, argv, rest, e)) {
+        return false;
+    }
+    const char *path = options_file(table, out);
+    if (*path && (!option_file_read(path, &file, e) || !parse(table, &file, out, argc, argv, rest, e))) {
+        free(file.text);
+        rest->file = NULL;
+        return false;
+    }
+    return true;
+}
+
+/* ---- parsed again ----------------------------------------------------------------------------- */
+
+static bool is_string(const struct option_row *row)
+{
+    return row->kind == OPTION_STRING || row->kind == OPTION_FILE;
+}
+
+static size_t size_of(const struct option_row *row)
+{
+    return is_string(row) ? sizeof(char *) : row->kind == OPTION_INT ? sizeof(int64_t) : sizeof(bool);
+}
+
+static bool is_live(const struct option_table *table, const struct option_row *row)
+{
+    for (const char *const *name = table->live; name && *name; name++) {
+        if (strcmp(*name, row->name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool differs(const struct option_row *row, const void *a, const void *b)
+{
+    const void *left = (const char *)a + row->offset;
+    const void *right = (const char *)b + row->offset;
+    return is_string(row) ? strcmp(*(const char *const *)left, *(const char *const *)right) != 0
+                          : memcmp(left, right, size_of(row)) != 0;
+}
+
+bool options_keep_strings(const struct option_table *table, const void *current, void *fresh, struct error *e)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        const struct option_row *row = &table->rows[i];
+        if (is_live(table, row) && is_string(row) && differs(row, current, fresh)) {
+            const char **value = (const char **)(void *)((char *)fresh + row->offset);
+            *value = strdup(*value);
+            if (!*value) {
+                return error_set(e, ERROR_SYSTEM, "no memory for --%s", row->name);
+            }
+        }
+    }
+    return true;
+}
+
+size_t options_take_live(const struct option_table *table, void *current, const void *fresh)
+{
+    size_t taken = 0;
+    for (size_t i = 0; i < table->count; i++) {
+        const struct option_row *row = &table->rows[i];
+        if (!differs(row, current, fresh)) {
+            continue;
+        }
+        if (is_live(table, row)) {
+            memcpy((char *)current + row->offset, (const char *)fresh + row->offset, size_of(row));
+            taken++;
+        } else {
+            log_warn("option_needs_restart", LOG_STR("option", row->name));
+        }
+    }
+    return taken;
+}
+
 void options_print_help(const struct option_table *table)
 {
     printf("Usage: %s %s\n%s\n\nOptions (each also from the environment, as %s_NAME):\n", table->program, table->usage,
@@ -134,25 +275,33 @@ void options_print_help(const struct option_table *table)
         const struct option_row *row = &table->rows[i];
         char left[64];
         snprintf(left, sizeof left, "--%s %s", row->name, row->value ? row->value : "");
-        printf("  %-34s %s", left, row->help);
-        printf(row->fallback && *row->fallback ? " Default: %s.\n" : "\n", row->fallback);
+        printf("  %-34s %s.", left, row->help);
+        printf(row->fallback && *row->fallback ? " Default: %s." : "", row->fallback);
+        printf(is_live(table, row) ? " Changes on SIGHUP.\n" : "\n");
     }
     printf("  %-34s %s\n", "--help", "This text.");
 }
 
+static void print_accepted(const struct option_row *row)
+{
+    if (row->kind == OPTION_INT) {
+        printf("%" PRId64 "…%" PRId64, row->min, row->max);
+    } else {
+        printf("%s", row->value ? row->value : "flag");
+    }
+}
+
 void options_print_reference(const struct option_table *table)
 {
-    printf("| option | environment | default | accepted | meaning |\n|---|---|---|---|---|\n");
+    bool live = table->live != NULL;
+    printf("| option | environment | default | accepted |%s meaning |\n", live ? " SIGHUP |" : "");
+    printf("|---|---|---|---|%s---|\n", live ? "---|" : "");
     for (size_t i = 0; i < table->count; i++) {
         const struct option_row *row = &table->rows[i];
         char env[96];
         env_name(table, row, env);
         printf("| `--%s` | `%s` | %s | ", row->name, env, row->fallback && *row->fallback ? row->fallback : "–");
-        if (row->kind == OPTION_INT) {
-            printf("%" PRId64 "…%" PRId64 " | ", row->min, row->max);
-        } else {
-            printf("%s | ", row->value ? row->value : "flag");
-        }
-        printf("%s |\n", row->help);
+        print_accepted(row);
+        printf(" | %s%s |\n", !live ? "" : is_live(table, row) ? "changes | " : "– | ", row->help);
     }
 }

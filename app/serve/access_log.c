@@ -1,6 +1,6 @@
 #include "serve/access_log.h"
 
-#include "serve/worker.h"
+#include "serve/exchange.h"
 
 #include <inttypes.h>
 
@@ -29,14 +29,14 @@ static const char *client(h2o_req_t *req)
     return host_len == SIZE_MAX ? "" : h2o_strdup(&req->pool, host, host_len).base;
 }
 
-static void write_line(h2o_req_t *req)
+static void write_line(struct worker *w, h2o_req_t *req)
 {
     const char *method = h2o_strdup(&req->pool, req->method.base, req->method.len).base;
     const char *path = h2o_strdup(&req->pool, req->path.base, req->path.len < 512 ? req->path.len : 512).base;
     log_at(req->res.status >= 500 ? LOG_WARN : LOG_INFO, "request", LOG_STR("id", header(req, "x-request-id")),
            LOG_STR("traceparent", header(req, "traceparent")), LOG_STR("client", client(req)),
-           LOG_STR("method", method), LOG_STR("path", path), LOG_INT("http", req->version >> 8),
-           LOG_INT("status", req->res.status), LOG_INT("bytes", req->bytes_sent),
+           LOG_STR("method", method), LOG_STR("route", route_names[exchange_route(w, req)]), LOG_STR("path", path),
+           LOG_INT("http", req->version >> 8), LOG_INT("status", req->res.status), LOG_INT("bytes", req->bytes_sent),
            LOG_INT("us", us_between(&req->timestamps.request_begin_at, &req->timestamps.response_end_at)),
            LOG_STR("version", header(req, "catalogue-version")));
 }
@@ -46,10 +46,10 @@ static void on_logged(h2o_logger_t *self, h2o_req_t *req)
     (void)self;
     struct event_loop *loop = event_loop_of(req);
     struct worker *w = H2O_STRUCT_FROM_MEMBER(struct worker, loop, loop);
-    int64_t every = w->service->options->access_log_sample;
+    int64_t every = w->tuning.access_log_sample;
     bool sampled = every > 0 && ++w->log_turn % (uint64_t)every == 0;
     if (sampled || req->res.status >= 500) {
-        write_line(req);
+        write_line(w, req);
     }
 }
 

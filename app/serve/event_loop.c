@@ -9,7 +9,7 @@
 enum { ACCEPTS_A_TURN = 16, TURN_MS = 100 };
 
 struct drain_order {
-    h2o_multithread_message_t super;
+    struct loop_order super;
     int64_t deadline_us;
 };
 
@@ -105,13 +105,14 @@ static void end_idle_http1(struct event_loop *loop)
     }
 }
 
-static void start_drain(struct event_loop *loop, int64_t deadline_us)
+/* Carries out a drain_order. */
+static void start_drain(struct event_loop *loop, struct loop_order *order)
 {
     if (loop->draining) {
         return;
     }
     loop->draining = true;
-    loop->drain_deadline_us = deadline_us;
+    loop->drain_deadline_us = H2O_STRUCT_FROM_MEMBER(struct drain_order, super, order)->deadline_us;
     for (size_t i = 0; i < loop->listener_count; i++) {
         /* Closing a listening socket resets the connections that wait in it: take them out first. */
         while (accept_one(&loop->listeners[i])) {
@@ -128,11 +129,16 @@ static void on_orders(h2o_multithread_receiver_t *receiver, h2o_linklist_t *mess
 {
     struct event_loop *loop = H2O_STRUCT_FROM_MEMBER(struct event_loop, orders, receiver);
     while (!h2o_linklist_is_empty(messages)) {
-        struct drain_order *order = H2O_STRUCT_FROM_MEMBER(struct drain_order, super.link, messages->next);
+        struct loop_order *order = H2O_STRUCT_FROM_MEMBER(struct loop_order, super.link, messages->next);
         h2o_linklist_unlink(&order->super.link);
-        start_drain(loop, order->deadline_us);
+        order->carry_out(loop, order);
         free(order);
     }
+}
+
+void event_loop_send(struct event_loop *loop, struct loop_order *order)
+{
+    h2o_multithread_send_message(&loop->orders, &order->super);
 }
 
 static bool is_drained(struct event_loop *loop)
@@ -147,8 +153,8 @@ static bool is_drained(struct event_loop *loop)
 void event_loop_drain(struct event_loop *loop, int64_t deadline_us)
 {
     struct drain_order *order = h2o_mem_alloc(sizeof *order);
-    *order = (struct drain_order){.deadline_us = deadline_us};
-    h2o_multithread_send_message(&loop->orders, &order->super);
+    *order = (struct drain_order){.super = {.carry_out = start_drain}, .deadline_us = deadline_us};
+    event_loop_send(loop, &order->super);
 }
 
 /* ---- life ----------------------------------------------------------------------------------- */
@@ -165,6 +171,21 @@ void event_loop_listen(struct event_loop *loop, int fd, SSL_CTX *tls, bool proxy
     ENSURE(loop->listener_count < LOOP_LISTENERS_MAX && !loop->started);
     loop->listeners[loop->listener_count++] =
         (struct loop_listener){.loop = loop, .fd = fd, .tls = tls, .proxy_line = proxy_line};
+    if (tls) {
+        SSL_CTX_up_ref(tls);
+    }
+}
+
+void event_loop_set_tls(struct event_loop *loop, SSL_CTX *tls)
+{
+    for (size_t i = 0; i < loop->listener_count; i++) {
+        struct loop_listener *l = &loop->listeners[i];
+        if (l->tls) {
+            SSL_CTX_up_ref(tls);
+            SSL_CTX_free(l->tls); /* connections that use it have references, too */
+            l->tls = l->accept[0].ssl_ctx = l->accept[1].ssl_ctx = tls;
+        }
+    }
 }
 
 static void start_listening(struct event_loop *loop, struct loop_listener *l)

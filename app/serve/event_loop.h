@@ -23,17 +23,22 @@ enum { GENERATIONS = 2 };
 struct loop_listener {
     struct event_loop *loop;
     int fd;
-    SSL_CTX *tls;
+    SSL_CTX *tls; /* a reference of its own */
     bool proxy_line;
     h2o_socket_t *socket;
     h2o_accept_ctx_t accept[GENERATIONS];
+};
+
+/* Something to be done on the loop's thread; the first member of whatever it needs for that. */
+struct loop_order {
+    h2o_multithread_message_t super;
+    void (*carry_out)(struct event_loop *loop, struct loop_order *order); /* it is freed afterwards */
 };
 
 struct event_loop {
     /* fixed once it runs */
     const char *name; /* of the thread, ≤ 15 bytes */
     h2o_globalconf_t *config;
-    size_t connections_max;
     int64_t age_max_us;                           /* of connections, about; 0: no limit */
     void (*on_start)(struct event_loop *loop);    /* may be NULL: on its thread, before the first turn */
     void (*before_wait)(struct event_loop *loop); /* may be NULL: once a turn, before it waits */
@@ -46,6 +51,7 @@ struct event_loop {
     int64_t rotate_at_us;
     struct loop_listener listeners[LOOP_LISTENERS_MAX];
     size_t listener_count;
+    size_t connections_max;
     bool draining;
     bool busy; /* set by before_wait: there is more to do, so it does not wait */
     int64_t drain_deadline_us;
@@ -67,6 +73,10 @@ void event_loop_init(struct event_loop *loop, const char *name, h2o_globalconf_t
 void event_loop_listen(struct event_loop *loop, int fd, SSL_CTX *tls, bool proxy_line);
 /* Returns once the loop can be sent messages. */
 MUST_CHECK bool event_loop_start(struct event_loop *loop, struct error *e);
+/* Any thread, while it runs: takes the order, which is malloc'ed, and has it carried out. */
+void event_loop_send(struct event_loop *loop, struct loop_order *order);
+/* On its thread: listeners with TLS use this context for connections that come from now on. Takes a reference. */
+void event_loop_set_tls(struct event_loop *loop, SSL_CTX *tls);
 /* Any thread: stop accepting (nothing that waits in a listening socket is lost), finish what is in flight, close
  * what is idle, and end at the latest at the deadline (clock_us). */
 void event_loop_drain(struct event_loop *loop, int64_t deadline_us);

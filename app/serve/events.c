@@ -151,14 +151,14 @@ static void follow(struct exchange *x, struct event_id *seen)
 static bool is_room(struct exchange *x)
 {
     struct service *service = x->worker->service;
-    if (atomic_fetch_add(&service->followers, 1) < (size_t)service->options->events_max) {
+    if (atomic_fetch_add(&service->followers, 1) < (size_t)x->worker->tuning.events_max) {
         atomic_fetch_add(&x->worker->followers.count, 1);
         return true;
     }
     atomic_fetch_sub(&service->followers, 1);
     metric_add_own(&x->worker->metrics.followers_refused, 1);
     exchange_refuse(x, PROBLEM_UNAVAILABLE, "%lld streams of events are open, and no more are accepted here",
-                    (long long)service->options->events_max);
+                    (long long)x->worker->tuning.events_max);
     return false;
 }
 

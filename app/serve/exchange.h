@@ -69,6 +69,7 @@ void exchange_begin_events(struct exchange *x, h2o_generator_t *generator);
 bool exchange_wait(const struct exchange *x);
 void waiting_watch(struct worker *w); /* before threads start */
 void waiting_init(struct worker *w);  /* on its thread */
+void waiting_tune(struct worker *w);  /* wait_ms is another one, for those that wait, too */
 /* Answers those that have waited long enough. libh2o's own timers do that too, but follow the wall clock: when it is
  * set back by an hour, they ring an hour late. */
 void waiting_expire(struct worker *w);
@@ -77,3 +78,5 @@ void waiting_flush(struct worker *w);
 
 /* handler.c */
 void handler_register(h2o_hostconf_t *host);
+/* Once more from its path, for whoever has the request but not the exchange: the log. */
+enum route exchange_route(struct worker *w, h2o_req_t *req);

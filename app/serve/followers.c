@@ -270,7 +270,7 @@ static struct follower *first_of(h2o_linklist_t *list, int64_t before_us)
 /* What is not taken for so long never will be: the connection goes. */
 static void cut_off_stalled(struct worker *w, int64_t now)
 {
-    int64_t limit_us = w->loop.draining ? DRAIN_WRITE_US : w->service->options->events_stall_ms * 1000;
+    int64_t limit_us = w->loop.draining ? DRAIN_WRITE_US : w->tuning.events_stall_ms * 1000;
     for (struct follower *f; (f = first_of(&w->followers.writing, now - limit_us)); move_to(f, true)) {
         h2o_socket_t *socket = f->req->conn->callbacks->get_socket(f->req->conn);
         shutdown(h2o_socket_get_fd(socket), SHUT_RDWR);
@@ -285,7 +285,7 @@ bool followers_turn(struct worker *w)
         return false;
     }
     int64_t now = clock_us();
-    int64_t silent_since = now - w->service->options->events_heartbeat_ms * 1000;
+    int64_t silent_since = now - w->tuning.events_heartbeat_ms * 1000;
     notice_going(w);
     int budget = walk(w, TURN_BUDGET);
     for (struct follower *f; budget > 0 && (f = first_of(&all->idle, silent_since)); budget -= COST_OF_WRITING) {

@@ -132,10 +132,9 @@ static bool within_limits(struct exchange *x)
     return true;
 }
 
-static bool take_target(struct exchange *x)
+static bool parse_target(struct exchange *x, struct refusal *why)
 {
     const h2o_req_t *req = x->req;
-    struct refusal why;
     const char *query = req->query_at != SIZE_MAX ? req->path.base + req->query_at + 1 : NULL;
     size_t query_len = query ? req->path.len - req->query_at - 1 : 0;
     const char *prefix = x->worker->service->options->path_prefix;
@@ -143,7 +142,24 @@ static bool take_target(struct exchange *x)
     size_t skip = path_prefix_length(prefix, path.base, path.len);
     x->prefix = skip > 0 ? prefix : "";
     path = skip < path.len ? h2o_iovec_init(path.base + skip, path.len - skip) : h2o_iovec_init(H2O_STRLIT("/"));
-    if (!path_parse(path.base, path.len, query, query_len, &x->target, &why)) {
+    return path_parse(path.base, path.len, query, query_len, &x->target, why);
+}
+
+enum route exchange_route(struct worker *w, h2o_req_t *req)
+{
+    struct exchange x = {.worker = w, .req = req};
+    struct refusal why;
+    if (!req->path_normalized.base) {
+        return ROUTE_NONE;
+    }
+    (void)parse_target(&x, &why); /* a bad parameter is one of its route */
+    return x.target.route == ROUTE_NONE && assets_find(&x) ? ROUTE_ASSET : x.target.route;
+}
+
+static bool take_target(struct exchange *x)
+{
+    struct refusal why;
+    if (!parse_target(x, &why)) {
         exchange_refuse(x, PROBLEM_BAD_PARAMETER, "%s: '%s' came; accepted: %s", why.parameter, why.came, why.accepted);
         return false;
     }

@@ -1,10 +1,8 @@
 #include "serve/listen.h"
 
 #include <errno.h>
-#include <h2o.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <openssl/err.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -104,32 +102,4 @@ bool listen_open(const char *address, int *fds, size_t count, struct error *e)
     }
     freeaddrinfo(a);
     return ok;
-}
-
-static bool tls_error(SSL_CTX *context, const char *what, const char *file, struct error *e)
-{
-    const char *reason = ERR_reason_error_string(ERR_peek_last_error());
-    ERR_clear_error();
-    SSL_CTX_free(context);
-    return error_set(e, ERROR_USAGE, "%s '%s' cannot be used: %s", what, file, reason ? reason : "unknown reason");
-}
-
-bool tls_context_new(SSL_CTX **out, const char *certificate_file, const char *key_file, struct error *e)
-{
-    SSL_CTX *context = SSL_CTX_new(TLS_server_method());
-    if (!context) {
-        return error_set(e, ERROR_SYSTEM, "no memory for a TLS context");
-    }
-    SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
-    SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
-    if (SSL_CTX_use_certificate_chain_file(context, certificate_file) != 1) {
-        return tls_error(context, "--tls-certificate", certificate_file, e);
-    }
-    if (SSL_CTX_use_PrivateKey_file(context, key_file, SSL_FILETYPE_PEM) != 1 ||
-        SSL_CTX_check_private_key(context) != 1) {
-        return tls_error(context, "--tls-key", key_file, e);
-    }
-    h2o_ssl_register_alpn_protocols(context, h2o_alpn_protocols);
-    *out = context;
-    return true;
 }

@@ -1,8 +1,7 @@
-/* Listening sockets and TLS contexts. Before threads start. */
+/* Listening sockets. Before threads start. */
 #pragma once
 #include "base/error.h"
 #include <netdb.h>
-#include <openssl/ssl.h>
 #include <stddef.h>
 
 /* Opens `count` sockets that listen on "HOST:PORT" ("[::1]:8443", "127.0.0.1:9001"; an empty HOST is any address);
@@ -10,5 +9,3 @@
 MUST_CHECK bool listen_open(const char *address, int *fds, size_t count, struct error *e);
 /* What "HOST:PORT" stands for; the caller's freeaddrinfo(). */
 MUST_CHECK bool listen_resolve(const char *address, struct addrinfo **out, struct error *e);
-/* TLS 1.2 and 1.3, ALPN h2 and http/1.1. */
-MUST_CHECK bool tls_context_new(SSL_CTX **out, const char *certificate_file, const char *key_file, struct error *e);

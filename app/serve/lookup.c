@@ -50,7 +50,7 @@ static bool check_freshness(struct exchange *x, bool last, struct answer *a)
     const struct applied *applied = cache_applied(x->worker->guard);
     int64_t proved_us = cache_proved_us(s->cache);
     int64_t age_us = clock_coarse_us() + CLOCK_COARSE_LAG_US - proved_us;
-    a->unproven = age_us > s->options->unproven_after_ms * 1000;
+    a->unproven = age_us > x->worker->tuning.unproven_after_ms * 1000;
     a->stale_s = age_us / 1000000;
     if (!applied) {
         answer_problem(a, PROBLEM_NOT_LOADED, "nothing has been read from Postgres yet");
@@ -65,7 +65,7 @@ static bool check_freshness(struct exchange *x, bool last, struct answer *a)
     }
     if (last) {
         answer_problem(a, PROBLEM_NOT_FRESH, "Catalogue-At-Least is not reached within %" PRId64 " ms",
-                       s->options->wait_ms);
+                       x->worker->tuning.wait_ms);
     } else {
         a->kind = ANSWER_WAIT;
     }

@@ -150,7 +150,7 @@ static void respond_problem(struct exchange *x, enum problem p, const char *deta
 static void respond_body(struct exchange *x, struct answer *a)
 {
     h2o_req_t *req = x->req;
-    const char *cache_control = x->worker->service->options->cache_control;
+    const char *cache_control = x->worker->tuning.cache_control;
     h2o_vector_reserve(&req->pool, &req->res.headers, HEADERS_USUAL);
     add_token(req, H2O_TOKEN_CONTENT_TYPE, H2O_STRLIT("application/json; charset=utf-8"));
     if (a->coding != CODING_IDENTITY) {

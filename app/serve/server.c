@@ -7,6 +7,7 @@
 #include "serve/library_errors.h"
 #include "serve/listen.h"
 #include "serve/operations.h"
+#include "serve/tls.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -30,6 +31,7 @@ struct server {
     struct service service;
     h2o_globalconf_t config, operations_config;
     SSL_CTX *tls;
+    struct tls_metrics tls_metrics;
     size_t worker_count;
     struct worker *workers;
     struct event_loop operations;
@@ -106,7 +108,7 @@ static bool listen_operations(struct server *s, struct error *e)
 static bool listen_all(struct server *s, struct error *e)
 {
     const struct server_options *o = s->service.options;
-    if (*o->listen_tls && !tls_context_new(&s->tls, o->tls_certificate, o->tls_key, e)) {
+    if (*o->listen_tls && !tls_context_new(&s->tls, o, &s->tls_metrics, e)) {
         return false;
     }
     return listen_workers(s, o->listen, NULL, false, e) &&
@@ -166,6 +168,20 @@ bool server_start(struct server *s, struct error *e)
         }
     }
     return !s->has_operations || event_loop_start(&s->operations, e);
+}
+
+bool server_reload(struct server *s, const struct server_options *fresh, struct error *e)
+{
+    SSL_CTX *tls = NULL;
+    if (s->tls && !tls_context_new(&tls, fresh, &s->tls_metrics, e)) {
+        return false;
+    }
+    for (size_t i = 0; i < s->worker_count; i++) {
+        worker_tune(&s->workers[i], &fresh->tuning, tls);
+    }
+    SSL_CTX_free(s->tls); /* the workers have references, too */
+    s->tls = tls;
+    return true;
 }
 
 size_t server_drain(struct server *s, int64_t deadline_us)
@@ -357,6 +373,8 @@ void server_print_metrics(const struct server *s, struct text *out)
     print_requests(s, out);
     coder_print_metrics(s->service.coder, out);
     metrics_print(out, worker_rows, sizeof worker_rows / sizeof *worker_rows, sources, s->worker_count);
+    const void *tls = &s->tls_metrics;
+    metrics_print(out, tls_metric_rows, tls_metric_row_count, &tls, 1);
     metric_print_header(out, "atelier_events_subscribers", METRIC_GAUGE, "Open streams of /events");
     text_printf(out, "atelier_events_subscribers %zu\n",
                 atomic_load(&((struct server *)(uintptr_t)s)->service.followers));

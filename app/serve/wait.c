@@ -83,7 +83,7 @@ bool exchange_wait(const struct exchange *x)
 {
     struct worker *worker = x->worker;
     struct service *service = worker->service;
-    if (atomic_fetch_add(&service->waiting, 1) >= (size_t)service->options->waiters_max) {
+    if (atomic_fetch_add(&service->waiting, 1) >= (size_t)worker->tuning.waiters_max) {
         atomic_fetch_sub(&service->waiting, 1);
         metric_add_own(&worker->metrics.waits_refused, 1);
         return false;
@@ -101,7 +101,7 @@ bool exchange_wait(const struct exchange *x)
 
 void waiting_expire(struct worker *w)
 {
-    int64_t limit_us = w->service->options->wait_ms * 1000;
+    int64_t limit_us = w->tuning.wait_ms * 1000;
     while (!h2o_linklist_is_empty(&w->waiters)) {
         struct waiter *first = waiter_of(w->waiters.next);
         if (clock_us() - first->exchange.begun_us < limit_us) {
@@ -114,8 +114,13 @@ void waiting_expire(struct worker *w)
 void waiting_init(struct worker *w)
 {
     h2o_linklist_init_anchor(&w->waiters);
-    h2o_timeout_init(w->loop.loop, &w->wait_timeout, (uint64_t)w->service->options->wait_ms);
+    h2o_timeout_init(w->loop.loop, &w->wait_timeout, (uint64_t)w->tuning.wait_ms);
     h2o_multithread_register_receiver(w->loop.queue, &w->news, on_news);
+}
+
+void waiting_tune(struct worker *w)
+{
+    w->wait_timeout.timeout = (uint64_t)w->tuning.wait_ms;
 }
 
 void waiting_watch(struct worker *w)

@@ -39,6 +39,7 @@ struct service {
 struct worker {
     struct event_loop loop;
     struct service *service;
+    struct server_tuning tuning; /* its own */
     struct guard *guard;
     struct worker_metrics metrics;
     uint64_t random[2]; /* for request ids */
@@ -60,6 +61,9 @@ struct worker {
 };
 
 MUST_CHECK bool worker_init(struct worker *w, struct service *service, h2o_globalconf_t *config, struct error *e);
+/* Any thread, while it runs: it follows this tuning and, for connections that come from then on, this TLS context
+ * (NULL: it has none) within a turn. */
+void worker_tune(struct worker *w, const struct server_tuning *tuning, SSL_CTX *tls);
 /* After the thread has ended. */
 void worker_fini(struct worker *w);
 uint64_t worker_random(struct worker *w);

@@ -11,7 +11,7 @@ extendedKeyUsage=serverAuth
 
 
 class Certificates:
-    def __init__(self, folder):
+    def __init__(self, folder, days=2):
         folder = Path(folder)
         folder.mkdir()
         self.ca, self.ca_key = folder / "ca.pem", folder / "ca.key"
@@ -23,7 +23,7 @@ class Certificates:
                      "-keyout", self.ca_key, "-out", self.ca])
         run_checked(["openssl", "req", *new_key, "-subj", "/CN=localhost", "-keyout", self.key, "-out", request])
         run_checked(["openssl", "x509", "-req", "-in", request, "-CA", self.ca, "-CAkey", self.ca_key,
-                     "-CAcreateserial", "-days", "2", "-extfile", extensions, "-out", self.certificate])
+                     "-CAcreateserial", "-days", days, "-extfile", extensions, "-out", self.certificate])
 
     def context(self, maximum=None):
         """A client's context that trusts this authority alone; a new one for each connection."""
