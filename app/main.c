@@ -61,6 +61,12 @@ static bool check_options(struct options *o, struct error *e)
     return true;
 }
 
+static int fail(const struct error *e)
+{
+    fprintf(stderr, "atelierd: %s\n", e->text);
+    return e->code == ERROR_USAGE ? 2 : 1;
+}
+
 static bool build(struct program *p, struct error *e)
 {
     struct options *o = &p->options;
@@ -100,6 +106,22 @@ static int watch(struct program *p, const sigset_t *waited)
     }
 }
 
+/* Of a server that is built, and not started: it needs no port and no Postgres. */
+static int print_metrics_table(struct program *p)
+{
+    struct error e;
+    struct text table = {0};
+    struct server_options *serve = &p->options.serve;
+    serve->listen = serve->listen_tls = serve->listen_operations = "";
+    if (!build(p, &e)) {
+        return fail(&e);
+    }
+    admin_print_metrics_table(&p->admin, &table);
+    fputs(table.failed ? "" : table.at, stdout);
+    text_fini(&table);
+    return 0;
+}
+
 static bool run(struct program *p, const sigset_t *waited, struct error *e)
 {
     if (!refresher_start(p->refresher, e) || !server_start(p->server, e)) {
@@ -125,12 +147,6 @@ static void tear_down(struct program *p)
     cache_free(&p->cache);
 }
 
-static int fail(const struct error *e)
-{
-    fprintf(stderr, "atelierd: %s\n", e->text);
-    return e->code == ERROR_USAGE ? 2 : 1;
-}
-
 int main(int argc, char **argv)
 {
     static struct program p;
@@ -154,6 +170,9 @@ int main(int argc, char **argv)
         return check_health(p.options.serve.listen_operations, &e) ? 0 : (fail(&e), 1);
     }
     p.reload = (struct reload){.argc = argc, .argv = argv, .options = &p.options, .admin = &p.admin};
+    if (p.options.metrics_markdown) {
+        return print_metrics_table(&p);
+    }
     raise_file_limit();
     block_signals(&waited);
     if (!check_options(&p.options, &e) || !build(&p, &e) || !run(&p, &waited, &e)) {

@@ -10,6 +10,7 @@ struct options {
     const char *log_level;
     const char *options_file; /* empty: none */
     bool check;
+    bool metrics_markdown; /* print the table of metrics and end */
     int64_t expected_products;
     int64_t memory_limit; /* bytes */
     int64_t drain_timeout_ms;

@@ -351,7 +351,7 @@ def test_a_third_role_with_rights_on_the_tables_alone_can_write_them(writer, adm
 
 def test_a_third_role_cannot_touch_the_feed(writer):
     for statement in ("SELECT * FROM feed.change_log", "INSERT INTO feed.change_log VALUES ('1', 1)",
-                      "SELECT feed.prune('1 hour')"):
+                      "SELECT feed.prune('1 hour')", "SELECT feed.canary(-1)"):
         with pytest.raises(errors.InsufficientPrivilege):
             writer.execute(statement)
 

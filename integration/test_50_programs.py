@@ -61,6 +61,7 @@ def test_help_names_the_options_that_infra_uses(built):
     (["--no-such-option"], "--no-such-option"), (["--workers", "many"], "many"), (["--workers", "-1"], "-1"),
     (["--workers=100000"], "100000"), (["--workers", ""], "workers"),
     (["--proxy-protocol=maybe"], "maybe"), (["left-over"], "left-over"), (["--listen", "nowhere"], "nowhere"),
+    (["--operations-peers", "127.0.0.1:9102,http://r3:9103/x"], "http://r3:9103/x"),
     (["--listen", "127.0.0.1:99999"], "99999"), (["--listen", "", "--listen-operations", "127.0.0.1"], "127.0.0.1")])
 def test_a_bad_option_is_a_usage_error_in_one_line(built, words, said):
     check_one_line(call("atelierd", *words, "--postgres", "dbname=nowhere"), 2, said)

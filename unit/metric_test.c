@@ -54,6 +54,30 @@ static void test_print_nothing(void **state)
     text_fini(&t);
 }
 
+/* What is equal to a bound is below it; what is beyond all is in the last bucket. */
+static void test_histogram(void **state)
+{
+    static const int64_t bounds[HISTOGRAM_BUCKETS - 1] = {10,      20,      50,      100,     1000,    2000,   5000,
+                                                          1000000, 2000000, 3000000, 4000000, 5000000, 6000000};
+    struct histogram one = {0};
+    struct histogram sum = {0};
+    struct text t = {0};
+    (void)state;
+    histogram_add(&one, bounds, 0);
+    histogram_add(&one, bounds, 10);
+    histogram_add(&one, bounds, 11);
+    histogram_add(&one, bounds, 7000000);
+    histogram_collect(&sum, &one);
+    histogram_collect(&sum, &one);
+    histogram_print(&t, "h", NULL, bounds, &sum);
+    assert_non_null(strstr(t.at, "h_bucket{le=\"1e-05\"} 4\nh_bucket{le=\"2e-05\"} 6\nh_bucket{le=\"5e-05\"} 6\n"));
+    assert_non_null(strstr(t.at, "h_bucket{le=\"6\"} 6\nh_bucket{le=\"+Inf\"} 8\nh_sum 14.000042\nh_count 8\n"));
+    text_clear(&t);
+    histogram_print(&t, "h", "a=\"b\"", bounds, &one);
+    assert_non_null(strstr(t.at, "h_bucket{a=\"b\",le=\"+Inf\"} 4\nh_sum{a=\"b\"} 7.000021\nh_count{a=\"b\"} 4\n"));
+    text_fini(&t);
+}
+
 enum { THREADS = 3, ADDS = 1000000 };
 static pthread_barrier_t start;
 
@@ -87,6 +111,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_print),
         cmocka_unit_test(test_print_nothing),
+        cmocka_unit_test(test_histogram),
         cmocka_unit_test(test_shared_counter),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

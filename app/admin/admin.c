@@ -1,6 +1,8 @@
 #include "admin/admin.h"
+#include "admin/watch.h"
 
 #include "base/clock.h"
+#include "refresh/canary.h"
 
 #include <inttypes.h>
 #include <malloc.h>
@@ -160,9 +162,8 @@ static const struct metric_row reload_rows[] = {
      reloads_help},
 };
 
-static int metrics(void *context, struct text *out)
+void admin_print_metrics(const struct admin *a, struct text *out)
 {
-    const struct admin *a = context;
     const void *refresh = refresher_metrics(a->refresher);
     metric_print_header(out, "atelier_build_info", METRIC_GAUGE, "What is running");
     text_printf(out, "atelier_build_info{version=\"%s\",commit=\"%s\"} 1\n", ATELIER_VERSION, ATELIER_COMMIT);
@@ -179,10 +180,22 @@ static int metrics(void *context, struct text *out)
           (int64_t)cache_bytes(a->cache));
     gauge(out, "atelier_feed_unproven_seconds", "Age of the newest proof that nothing newer is in Postgres",
           (double)unproven_us(a) / 1e6);
+    gauge(out, "atelier_feed_notify_queue_ratio",
+          "How full Postgres's queue of notifications is, asked every 5 s: 1 fails the commits that notify",
+          (double)metric_get(&refresher_metrics(a->refresher)->notify_queue_ppm) / 1e6);
+    metric_print_header(out, "atelier_feed_visible_seconds", METRIC_HISTOGRAM,
+                        "From before this replica commits a canary until its memory shows it: an upper bound");
+    histogram_print(out, "atelier_feed_visible_seconds", NULL, canary_bounds_us,
+                    &refresher_metrics(a->refresher)->visible);
     metrics_print(out, refresh_metric_rows, refresh_metric_row_count, &refresh, 1);
     const void *reloads = &a->reloads;
     metrics_print(out, reload_rows, sizeof reload_rows / sizeof *reload_rows, &reloads, 1);
     server_print_metrics(a->server, out);
+}
+
+static int metrics(void *context, struct text *out)
+{
+    admin_print_metrics(context, out);
     return 200;
 }
 
@@ -237,6 +250,7 @@ static int status(void *context, struct text *out)
                 server_is_draining(a->server) ? "true" : "false", server_workers(a->server),
                 server_connections(a->server));
     print_memory(a, out);
+    admin_print_watch(a, out);
     print_feed(a, out);
     return 200;
 }

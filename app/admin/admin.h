@@ -22,3 +22,7 @@ bool admin_describe(const struct admin *a, char *out, size_t size);
 /* The context of each is a struct admin. */
 extern const struct operations_route admin_routes[];
 extern const size_t admin_route_count;
+
+/* What /metrics says; and what it can say, as a table in Markdown: nothing has to be started. */
+void admin_print_metrics(const struct admin *a, struct text *out);
+void admin_print_metrics_table(struct admin *a, struct text *out);

@@ -8,7 +8,7 @@
 
 typedef _Atomic uint64_t metric;
 
-enum metric_kind { METRIC_COUNTER, METRIC_GAUGE };
+enum metric_kind { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
 
 struct metric_row {
     const char *name;   /* Prometheus's conventions */
@@ -35,6 +35,21 @@ static inline uint64_t metric_get(const metric *m)
 {
     return atomic_load_explicit((metric *)(uintptr_t)m, memory_order_relaxed);
 }
+
+/* Durations by upper bounds, which its owner has: HISTOGRAM_BUCKETS - 1 of them, ascending; the last bucket has none.
+ */
+enum { HISTOGRAM_BUCKETS = 14 };
+struct histogram {
+    metric sum_us;
+    metric buckets[HISTOGRAM_BUCKETS];
+};
+/* By the one thread that writes it. */
+void histogram_add(struct histogram *h, const int64_t *bounds_us, int64_t us);
+/* Adds `from`, which may be written meanwhile, to `to`, which is not. */
+void histogram_collect(struct histogram *to, const struct histogram *from);
+/* The samples, in seconds. `labels`: as in a row, or NULL. */
+void histogram_print(struct text *out, const char *name, const char *labels, const int64_t *bounds_us,
+                     const struct histogram *h);
 
 /* `sources` are `count` structs that the rows' offsets fit. */
 void metrics_print(struct text *out, const struct metric_row *rows, size_t row_count, const void *const *sources,

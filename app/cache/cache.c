@@ -243,8 +243,9 @@ void cache_mark(struct cache *c, struct slot *slot, stamp s)
         return;
     }
     const struct entry *e = atomic_load_explicit(&slot->entry, memory_order_relaxed);
-    /* By the index, not by the entry: without memory for the index a product can be shown and not be listed. */
-    if (!slot->arriving && (!e || e->stamp < s) && !id_index_has(cache_ids_own(c), slot->id)) {
+    /* By the index, not by the entry: without memory for the index a product can be shown and not be listed. What is
+     * no product (a canary) never is. */
+    if (slot->id > 0 && !slot->arriving && (!e || e->stamp < s) && !id_index_has(cache_ids_own(c), slot->id)) {
         slot->arriving = true;
         atomic_fetch_add_explicit(&c->arriving, 1, memory_order_release);
     }

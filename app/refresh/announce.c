@@ -73,6 +73,7 @@ static bool append(struct refresher *r, const struct pending *p, bool loose)
     }
     b->loose = loose;
     events_append(r->cache, &b);
+    recent_add(&r->recent, p->ids, p->count);
     return true;
 }
 
@@ -190,7 +191,9 @@ static bool is_bulk_shown(struct refresher *r)
 static void close_bulk(struct refresher *r)
 {
     struct announce *a = &r->announce;
+    static const int64_t everything = 0;
     if (append_reload(r, a->bulk.era, &a->bulk.to, a->bulk.reason, false)) {
+        recent_add(&r->recent, &everything, 1);
         a->bulk.open = false;
         id_list_fini(&a->bulk.ids);
     }

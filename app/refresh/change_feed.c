@@ -58,17 +58,19 @@ void changes_fini(struct changes *c)
     *c = (struct changes){0};
 }
 
-int feed_notifications(struct change_feed *feed)
+/* Writers notify without a payload, canaries with their id. */
+bool feed_notifications(struct change_feed *feed, struct heard *out)
 {
+    *out = (struct heard){0};
     if (!PQconsumeInput(feed->pg.connection)) {
         pg_close(&feed->pg);
-        return -1;
+        return false;
     }
-    int count = 0;
-    for (PGnotify *n; (n = PQnotifies(feed->pg.connection)); count++) {
-        PQfreemem(n);
+    for (PGnotify *n; (n = PQnotifies(feed->pg.connection)); PQfreemem(n)) {
+        bool own = strtoll(n->extra, NULL, 10) == feed->canary;
+        *(!*n->extra ? &out->changes : own ? &out->own : &out->canaries) += 1;
     }
-    return count;
+    return true;
 }
 
 /* In the life that S0 is of, S0 says what was read, whatever became of the connection. */
@@ -126,6 +128,11 @@ static bool take_row(struct change_feed *feed, const PGresult *result, int row, 
 {
     if (!PQgetisnull(result, row, 0)) {
         int64_t id = strtoll(PQgetvalue(result, row, 0), NULL, 10);
+        if (id < 0) {
+            out->canaries = true;
+            out->canary |= id == feed->canary;
+            return true;
+        }
         out->everything |= id == 0;
         out->ids[out->count++] = id;
         return true;
@@ -153,7 +160,7 @@ static bool take_rows(struct change_feed *feed, const PGresult *result, size_t l
             return false;
         }
     }
-    out->everything |= out->count > limit;
+    out->everything |= (size_t)rows > limit + 1; /* the first row is of no product */
     return out->snapshot.xmax > 0 ||
            error_set(e, ERROR_POSTGRES, "feed.horizon has no row: are the migrations applied?");
 }

@@ -20,6 +20,7 @@ struct change_feed {
     uint64_t era;         /* of the last read */
     char tick[40];        /* the newest of feed.ticks at the last read */
     unsigned failures;    /* of reads since the last one that succeeded */
+    int64_t canary;       /* the id of this replica's canary (refresh/canary.h) */
 };
 
 struct changes {
@@ -28,6 +29,8 @@ struct changes {
     bool less;                /* Postgres lacks a tick that it had: it came back with less than was read from it */
     bool restarted;           /* the era is over, though the connection is not: its statistics were reset */
     bool silent;              /* writers do not notify: somebody is on duty, or says so */
+    bool canaries;            /* somebody's canary is in it; … */
+    bool canary;              /* … this replica's is */
     int64_t *ids;             /* changed products, perhaps with repeats; malloc'ed */
     size_t count;
     int64_t sent_us; /* clock_us when the read was sent: all that was committed before it is in it */
@@ -40,6 +43,11 @@ MUST_CHECK bool feed_open(struct change_feed *feed, struct error *e);
  * for. The caller frees what it got with changes_fini. */
 MUST_CHECK bool feed_read(struct change_feed *feed, size_t limit, struct changes *out, struct error *e);
 void changes_fini(struct changes *c);
-/* Takes in what has arrived; how many notifications; -1: the connection broke and was closed. Never waits. */
-int feed_notifications(struct change_feed *feed);
+struct heard {
+    int changes;  /* notifications of writers … */
+    int own;      /* … of this replica's canary, as good a reason to read the log … */
+    int canaries; /* … and of others', which are none */
+};
+/* Takes in what has arrived; false: the connection broke and was closed. Never waits. */
+bool feed_notifications(struct change_feed *feed, struct heard *out);
 void feed_fini(struct change_feed *feed);

@@ -5,6 +5,7 @@
 #include "refresh/duty_pace.h"
 #include "refresh/duty_sql.h"
 
+#include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -22,6 +23,7 @@ enum {
     LEAVE_MS = 10000,  /* for the transactions that were kept silent to end; those that last longer are polled for */
     ANNOUNCE_MS = 10000,
     DEAF_DOUBLINGS = 7, /* of the time that makes a feed deaf: a minute */
+    QUEUE_MS = 5000,    /* how often Postgres is asked for the queue of notifications */
 };
 
 struct duty {
@@ -49,6 +51,8 @@ struct duty {
     struct rate writers, batches;
     bool worked; /* the newest connection was made */
     int64_t notified_us, busy_us, beat_us, announced_us;
+    bool has_canary;
+    int64_t next_canary_us, next_queue_us;
     uint64_t random;
 };
 
@@ -83,7 +87,7 @@ void duty_log_read(struct duty *d, const struct changes *c)
     d->pace.on_duty = atomic_load(&d->on_duty);
     metric_set(&d->options.metrics->duty_silent, c->silent);
     atomic_fetch_add(&d->found, found);
-    if (found && d->pace.on_duty) {
+    if ((found || c->canaries) && d->pace.on_duty) {
         uint64_t one = 1;
         atomic_store(&d->wanted, true);
         ssize_t ignored = write(d->wake_fd, &one, sizeof one);
@@ -168,6 +172,48 @@ static bool notify(struct duty *d, metric *counter, struct error *e)
     return true;
 }
 
+/* Now and then, at uneven times, so that the canaries' meet the polls anywhere. */
+static bool send_canary(struct duty *d, struct error *e)
+{
+    int64_t now = clock_us();
+    int64_t id;
+    if (!d->has_canary || now < d->next_canary_us || !canary_begin(d->options.canary, &id)) {
+        return true;
+    }
+    int64_t every_us = d->options.canary_ms * 1000;
+    d->next_canary_us = now + every_us * 7 / 8 + jitter(d, every_us / 4);
+    char text[24];
+    const char *parameter = text;
+    PGresult *result;
+    snprintf(text, sizeof text, "%" PRId64, id);
+    bool ok = pg_execute(&d->pg, "canary", &parameter, 1, false, &result, e);
+    canary_sent(d->options.canary, ok);
+    if (ok) {
+        PQclear(result);
+    }
+    return ok;
+}
+
+static bool watch_queue(struct duty *d, struct error *e)
+{
+    char ppm[24];
+    int64_t now = clock_us();
+    if (now < d->next_queue_us) {
+        return true;
+    }
+    d->next_queue_us = now + QUEUE_MS * 1000;
+    if (!ask(d, DUTY_QUEUE, ppm, sizeof ppm, e)) {
+        return false;
+    }
+    metric_set(&d->options.metrics->notify_queue_ppm, strtoull(ppm, NULL, 10));
+    return true;
+}
+
+static bool take_measures(struct duty *d, struct error *e)
+{
+    return send_canary(d, e) && watch_queue(d, e);
+}
+
 /* ---- the thread: a term of duty ------------------------------------------------------------- */
 
 /* One round: tells the others what the refresher found, or that it goes on reading. Who does not read says nothing. */
@@ -178,6 +224,9 @@ static bool pass_on(struct duty *d, struct error *e)
     }
     if (!pg_is_open(&d->pg)) {
         return error_set(e, ERROR_POSTGRES, "another connection broke while on duty");
+    }
+    if (!take_measures(d, e)) {
+        return false;
     }
     int64_t now = clock_us();
     int64_t read_us = atomic_load(&d->read_us);
@@ -257,12 +306,27 @@ static bool serve_term(struct duty *d, struct error *e)
 
 /* ---- the thread: between terms -------------------------------------------------------------- */
 
+/* None in a schema that lacks them: an old one, or this one reverted. */
+static bool prepare_canary(struct duty *d, struct error *e)
+{
+    char has[8];
+    if (d->options.canary_ms == 0) {
+        return true;
+    }
+    if (!ask(d, DUTY_HAS_CANARY, has, sizeof has, e)) {
+        return false;
+    }
+    d->has_canary = *has == 't';
+    return !d->has_canary || pg_prepare(&d->pg, "canary", DUTY_CANARY, e);
+}
+
 static bool open_session(struct duty *d, struct error *e)
 {
     if (pg_is_open(&d->pg)) {
         return pg_nudge(&d->pg, e);
     }
-    d->worked = pg_open(&d->pg, e) && run(d, DUTY_SESSION, e) && pg_prepare(&d->pg, "notify", DUTY_NOTIFY, e);
+    d->worked = pg_open(&d->pg, e) && run(d, DUTY_SESSION, e) && pg_prepare(&d->pg, "notify", DUTY_NOTIFY, e) &&
+                prepare_canary(d, e);
     return d->worked;
 }
 
@@ -310,7 +374,7 @@ static void *duty_main(void *context)
     pthread_setname_np(pthread_self(), "duty");
     while (pause_until(d, clock_us() + pause_us)) {
         struct error e = {0};
-        bool ok = open_session(d, &e) && beat(d, &e) && volunteer(d, &e);
+        bool ok = open_session(d, &e) && beat(d, &e) && take_measures(d, &e) && volunteer(d, &e);
         pause_us = IDLE_MS * 1000;
         if (!ok) {
             pause_us = duty_lost(d, &e);

@@ -1,11 +1,13 @@
 /* Duty: when many writers write, one replica reads the log every millisecond and notifies for all of them, because a
  * notification is dear in a writer's commit. And the heartbeat: when nobody has notified for a while, somebody does, so
- * that a feed that hears nothing is known to be deaf.
+ * that a feed that hears nothing is known to be deaf. Its connection also sends the canaries, and asks how full
+ * Postgres's queue of notifications is.
  *
  * A thread with a connection of its own; the refresher talks to it by atomics and never waits for it. Nothing but speed
  * depends on duty: every replica reads the log every --poll-ms whatever it hears. Why going on and off duty loses no
  * change: ARCHITECTURE.md, "Duty". */
 #pragma once
+#include "refresh/canary.h"
 #include "refresh/change_feed.h"
 #include "refresh/refresher.h"
 
@@ -15,6 +17,8 @@ struct duty_options {
     int64_t reconnect_max_ms;
     int64_t from_per_second; /* notifications heard, from which on this replica offers to go on duty; 0: never */
     int64_t heartbeat_ms;    /* of silence, after which it notifies; 0: never */
+    struct canary *canary;
+    int64_t canary_ms; /* between two; 0: none */
 };
 
 struct duty;

@@ -26,3 +26,10 @@
     "SELECT pg_advisory_unlock(1635018092, 4) AND set_config('idle_session_timeout', '0', false) IS NOT NULL"
 
 #define DUTY_NOTIFY "NOTIFY atelier_changes"
+
+/* Whether this schema has canaries (refresh/canary.h) at all; and one of them. */
+#define DUTY_HAS_CANARY "SELECT to_regprocedure('feed.canary(bigint)') IS NOT NULL"
+#define DUTY_CANARY "SELECT feed.canary($1)"
+
+/* In millionths. */
+#define DUTY_QUEUE "SELECT (pg_notification_queue_usage() * 1000000)::bigint::text"

@@ -26,7 +26,7 @@ enum fetch_kind {
 struct row_counts {
     uint64_t tables;  /* which tables they are of: changes when the catalogue is replaced */
     uint64_t changed; /* rows inserted, updated, deleted in the six tables, rolled back or not */
-    uint64_t logged;  /* rows inserted into the change log */
+    uint64_t logged;  /* rows inserted into the change log, but for canaries, which are updated, too */
 };
 
 /* What Postgres has of a product: the digest (refresh/digest.h) of its rows. */

@@ -87,7 +87,8 @@ bool fetch_run_row_counts(struct fetcher *t, struct fetch *f, struct error *e)
     struct text sql = {0};
     text_str(&sql, "SELECT sum(t::oid::bigint)::bigint, sum(pg_stat_get_tuples_inserted(t) +"
                    " pg_stat_get_tuples_updated(t) + pg_stat_get_tuples_deleted(t))::bigint,"
-                   " pg_stat_get_tuples_inserted('feed.change_log'::regclass) FROM unnest(ARRAY[");
+                   " pg_stat_get_tuples_inserted('feed.change_log'::regclass) -"
+                   " pg_stat_get_tuples_updated('feed.change_log'::regclass) FROM unnest(ARRAY[");
     for (int kind = ROW_PRODUCT; kind < ROW_KINDS; kind++) {
         text_printf(&sql, "%s'%s'", kind == ROW_PRODUCT ? "" : ", ", digest_table((enum row_kind)kind));
     }

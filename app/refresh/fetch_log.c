@@ -11,13 +11,14 @@
 enum { LOG_ROWS_MAX = 65536 };
 
 /* As the feed's read (change_feed.c), in two parts: transactions from $1 on, the newest first, and some that were
- * running
- * ($4). Whether a row's transaction is seen by which snapshot is decided here. The first row is the log's horizon. */
-const char fetch_log_sql[] = "SELECT 0, xid::text, NULL FROM feed.horizon"
-                             " UNION ALL (SELECT 1, xid::text, product_id::text FROM feed.change_log"
-                             " WHERE xid >= $1::xid8 AND xid < $2::xid8 ORDER BY xid DESC LIMIT $3::bigint)"
-                             " UNION ALL (SELECT 2, xid::text, product_id::text FROM feed.change_log"
-                             " WHERE xid = ANY ($4::xid8[]) LIMIT $3::bigint)";
+ * running ($4); without canaries. Whether a row's transaction is seen by which snapshot is decided here. The first row
+ * is the log's horizon. */
+const char fetch_log_sql[] =
+    "SELECT 0, xid::text, NULL FROM feed.horizon"
+    " UNION ALL (SELECT 1, xid::text, product_id::text FROM feed.change_log"
+    " WHERE xid >= $1::xid8 AND xid < $2::xid8 AND product_id >= 0 ORDER BY xid DESC LIMIT $3::bigint)"
+    " UNION ALL (SELECT 2, xid::text, product_id::text FROM feed.change_log"
+    " WHERE xid = ANY ($4::xid8[]) AND product_id >= 0 LIMIT $3::bigint)";
 
 struct log_row {
     uint64_t xid;

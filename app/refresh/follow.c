@@ -84,6 +84,9 @@ static void take_changes(struct refresher *r, const struct changes *c, bool reco
                            .new_era = announce_is_new_era(r)};
         cache_each(r->cache, remark_recent, &m);
     }
+    if (c->canary) {
+        canary_was_read(r, s);
+    }
     metric_add(&r->metrics.changes, c->count);
     metric_add(&r->metrics.log_reads, 1);
     if (moved) {
@@ -163,6 +166,7 @@ static void enter_era(struct refresher *r)
     if (changed) {
         r->era_index++;
         metric_add(&r->metrics.eras, 1);
+        canary_drop(r);
     }
     r->era = *now;
     r->recent_us = changed ? LOST_US : RECENT_US;
@@ -205,23 +209,24 @@ void follow_feed(struct refresher *r)
         }
         return;
     }
-    int heard = feed_notifications(&r->feed);
-    if (heard < 0) {
+    struct heard heard;
+    if (!feed_notifications(&r->feed, &heard)) {
         struct error e;
         error_set(&e, ERROR_POSTGRES, "Postgres (feed): the connection broke");
         feed_lost(r, &e);
         return;
     }
-    metric_add(&r->metrics.notifications, (uint64_t)heard);
-    if (heard > 0) {
+    int all = heard.changes + heard.own + heard.canaries;
+    metric_add(&r->metrics.notifications, (uint64_t)all);
+    if (all > 0) {
         /* Who still loads is left to load: it does not hear enough to go on duty. */
-        duty_heard(r->duty, cache_was_complete(r->cache) ? (size_t)heard : 0);
+        duty_heard(r->duty, cache_was_complete(r->cache) ? (size_t)heard.changes : 0);
     } else if (duty_feed_is_deaf(r->duty, clock_us())) {
         metric_add(&r->metrics.deaf, 1);
         renew_feed(r, "it does not hear what is notified");
         return;
     }
-    r->woken |= heard > 0 && !duty_is_on(r->duty);
+    r->woken |= heard.changes + heard.own > 0 && !duty_is_on(r->duty);
     if ((r->woken && r->ids_fetches == 0) || clock_us() >= r->next_read_us) {
         read_log(r);
     } else if (r->woken) {

@@ -10,6 +10,7 @@
         "atelier_" name, NULL, METRIC_GAUGE, offsetof(struct refresh_metrics, field), help                             \
     }
 
+static const char canaries_help[] = "Canaries that were committed, and shown, or not shown for 10 s";
 const struct metric_row refresh_metric_rows[] = {
     GAUGE(connected, "feed_connected", "1 while the change feed is connected to Postgres"),
     COUNTER(log_reads, "feed_log_reads_total", "Reads of the change log"),
@@ -20,6 +21,10 @@ const struct metric_row refresh_metric_rows[] = {
     COUNTER(reconnects, "feed_reconnects_total", "Times that the feed was connected again after a loss"),
     COUNTER(heartbeats, "feed_heartbeats_total", "Notifications sent because nothing was heard for a while"),
     COUNTER(deaf, "feed_deaf_total", "Times that the feed was made again because it did not hear what was sent"),
+    {"atelier_feed_canaries_total", "outcome=\"shown\"", METRIC_COUNTER,
+     offsetof(struct refresh_metrics, canaries_shown), canaries_help},
+    {"atelier_feed_canaries_total", "outcome=\"lost\"", METRIC_COUNTER, offsetof(struct refresh_metrics, canaries_lost),
+     canaries_help},
     GAUGE(duty_on, "duty_on", "1 while this replica notifies for all writers"),
     GAUGE(duty_silent, "duty_writers_silent", "1 while writers do not notify, because somebody is on duty"),
     COUNTER(duty_terms, "duty_terms_total", "Times that this replica went on duty"),

@@ -120,6 +120,7 @@ static void keep_house(struct refresher *r)
     metric_set(&r->metrics.backlog, change_set_backlog(&r->set) + r->ids_fetching);
     forget_absent(r, now);
     room_keep(r, now);
+    canary_keep(r);
     load_report(r);
     if (cache_was_complete(r->cache) && !cache_is_complete(r->cache) && !r->load.running) {
         load_start(r); /* publishing ran out of memory */
@@ -212,12 +213,16 @@ bool refresher_new(struct refresher **out, const struct refresher_options *optio
                                 .stop_fd = r->stop_fd,
                                 .connect_timeout_ms = options->connect_timeout_ms,
                                 .statement_timeout_ms = options->statement_timeout_ms};
+    canary_init(r);
+    recent_init(&r->recent);
     r->feed.pg = (struct pg){.options = &r->pg, .purpose = "feed", .brief = true};
     struct duty_options duty = {.pg = &r->pg,
                                 .metrics = &r->metrics,
                                 .reconnect_max_ms = options->reconnect_max_ms,
                                 .from_per_second = options->duty_from_per_second,
-                                .heartbeat_ms = options->heartbeat_ms};
+                                .heartbeat_ms = options->heartbeat_ms,
+                                .canary = &r->canary,
+                                .canary_ms = options->canary_ms};
     if (!duty_new(&r->duty, &duty, e)) {
         refresher_free(&r);
         return false;
@@ -264,4 +269,9 @@ void refresher_free(struct refresher **refresher)
 const struct refresh_metrics *refresher_metrics(const struct refresher *r)
 {
     return &r->metrics;
+}
+
+size_t refresher_recent(const struct refresher *r, struct recent_change out[RECENT_MAX])
+{
+    return recent_copy(&((struct refresher *)(uintptr_t)r)->recent, out);
 }

@@ -5,6 +5,7 @@
 #include "base/metric.h"
 #include "cache/cache.h"
 #include "cache/demand.h"
+#include "refresh/recent.h"
 
 struct refresher;
 
@@ -23,6 +24,7 @@ struct refresher_options {
     int64_t document_max;         /* bytes */
     int64_t duty_from_per_second; /* notifications heard, from which on it offers to notify for all writers; 0: never */
     int64_t heartbeat_ms;         /* of silence, after which it notifies; 0: never */
+    int64_t canary_ms;            /* between two canaries (refresh/canary.h); 0: none */
 };
 
 struct refresh_metrics {
@@ -32,6 +34,8 @@ struct refresh_metrics {
     metric duty_on, duty_silent, duty_terms, duty_notifications, heartbeats, deaf;
     metric audit_checked, audit_inconsistent, audit_repaired, audit_ranges, audit_cycles, audit_alarms;
     metric resume_reads;
+    metric canaries_shown, canaries_lost, notify_queue_ppm;
+    struct histogram visible;                      /* of canaries: see canary_bounds_us */
     metric audit_cycle_seconds, audit_cycle_ended; /* the last one's: how long it took; seconds since 1970 */
 };
 
@@ -46,5 +50,6 @@ void refresher_free(struct refresher **refresher);
 
 /* Any thread. */
 const struct refresh_metrics *refresher_metrics(const struct refresher *r);
+size_t refresher_recent(const struct refresher *r, struct recent_change out[RECENT_MAX]);
 extern const struct metric_row refresh_metric_rows[];
 extern const size_t refresh_metric_row_count;

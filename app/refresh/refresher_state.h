@@ -2,6 +2,7 @@
 #pragma once
 #include "refresh/announce.h"
 #include "refresh/audit.h"
+#include "refresh/canary.h"
 #include "refresh/change_feed.h"
 #include "refresh/change_set.h"
 #include "refresh/duty.h"
@@ -41,6 +42,7 @@ struct refresher {
     /* shared: read by the operations port */
     struct refresh_metrics metrics;
     metric losses; /* of connections */
+    struct recent recent;
 
     /* owned by the thread: the feed */
     struct pg_options pg;
@@ -84,6 +86,7 @@ struct refresher {
         _Atomic bool refused;              /* … shared: the catalogue does not fit */
     } room;
     struct audit audit;
+    struct canary canary;
     struct announce announce;
     int64_t next_reclaim_us, next_prune_us, next_forget_us;
     bool prune_under_way;

@@ -14,6 +14,7 @@ void supply_take_done(struct refresher *r, struct fetch *f)
     }
     if (refresher_is_current(r, f)) {
         refresher_publish(r, f->entries, f->entry_count);
+        canary_look(r);
         return;
     }
     for (size_t i = 0; i < f->count; i++) {

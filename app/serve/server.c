@@ -6,7 +6,9 @@
 #include "serve/exchange.h"
 #include "serve/library_errors.h"
 #include "serve/listen.h"
+#include "serve/measures.h"
 #include "serve/operations.h"
+#include "serve/peers.h"
 #include "serve/tls.h"
 
 #include <inttypes.h>
@@ -36,6 +38,7 @@ struct server {
     struct worker *workers;
     struct event_loop operations;
     bool has_operations;
+    struct text peers; /* origins of the other replicas' operations ports */
 };
 
 /* ---- configuration: all threads, fixed ------------------------------------------------------ */
@@ -62,7 +65,7 @@ static void configure_all(struct server *s, const struct operations_route *route
     configure(&s->operations_config, "atelier-operations", 0);
     h2o_hostconf_t *operations =
         h2o_config_register_host(&s->operations_config, h2o_iovec_init(H2O_STRLIT("default")), 65535);
-    operations_register(operations, routes, count, context);
+    operations_register(operations, routes, count, context, s->peers.len ? s->peers.at : "");
 }
 
 static size_t count_workers(const struct server_options *options)
@@ -147,6 +150,10 @@ bool server_new(struct server **out, const struct server_options *options, struc
     signal(SIGPIPE, SIG_IGN);
     s->service = (struct service){.options = options, .cache = cache, .demand = demand};
     s->worker_count = count_workers(options);
+    if (!peers_parse(options->operations_peers, &s->peers, e)) {
+        server_free(&s);
+        return false;
+    }
     configure_all(s, routes, route_count, context);
     if (!coder_new(&s->service.coder, s->service.cache, (size_t)options->brotli_max, e) || !init_workers(s, e) ||
         !listen_all(s, e)) {
@@ -213,6 +220,7 @@ void server_free(struct server **server)
     }
     SSL_CTX_free(s->tls);
     coder_free(&s->service.coder);
+    text_fini(&s->peers);
     /* libh2o's loops and contexts cannot be taken apart while connections that were cut off hang on them: they, and
      * the workers that they point into, end with the process. */
     *server = NULL;
@@ -272,62 +280,23 @@ size_t server_connections(const struct server *s)
     return count;
 }
 
-/* One route and status, over all workers. */
-struct route_sum {
-    uint64_t requests, microseconds, durations[DURATION_BUCKETS];
-};
-
-static struct route_sum sum_route(const struct server *s, int route, int slot)
+static void print_peers(const struct server *s, struct text *out)
 {
-    struct route_sum sum = {0};
-    for (size_t i = 0; i < s->worker_count; i++) {
-        const struct route_metrics *m = &s->workers[i].metrics.routes[route][slot];
-        sum.requests += metric_get(&m->requests);
-        sum.microseconds += metric_get(&m->microseconds);
-        for (int bucket = 0; bucket < DURATION_BUCKETS; bucket++) {
-            sum.durations[bucket] += metric_get(&m->durations[bucket]);
-        }
+    text_str(out, "\"peers\":[");
+    for (const char *at = s->peers.len ? s->peers.at : ""; *at; at += *at == ' ') {
+        size_t len = strcspn(at, " ");
+        text_str(out, at == s->peers.at ? "" : ",");
+        text_json(out, at, len);
+        at += len;
     }
-    return sum;
+    text_str(out, "],");
 }
 
-static void print_histogram(struct text *out, const char *labels, const struct route_sum *sum)
+void server_print_status(const struct server *s, struct text *out)
 {
-    static const char name[] = "atelier_http_request_duration_seconds";
-    uint64_t up_to = 0;
-    for (int bucket = 0; bucket < DURATION_BUCKETS - 1; bucket++) {
-        up_to += sum->durations[bucket];
-        text_printf(out, "%s_bucket{%s,le=\"%g\"} %" PRIu64 "\n", name, labels,
-                    (double)duration_bounds_us[bucket] / 1e6, up_to);
-    }
-    /* All from the buckets, so that the parts agree whatever is counted meanwhile. */
-    up_to += sum->durations[DURATION_BUCKETS - 1];
-    text_printf(out, "%s_bucket{%s,le=\"+Inf\"} %" PRIu64 "\n%s_sum{%s} %.6f\n%s_count{%s} %" PRIu64 "\n", name, labels,
-                up_to, name, labels, (double)sum->microseconds / 1e6, name, labels, up_to);
-}
-
-/* Routes and statuses that occurred; requests first, then their durations. */
-static void print_requests(const struct server *s, struct text *out)
-{
-    struct text durations = {0};
-    metric_print_header(out, "atelier_http_requests_total", METRIC_COUNTER, "Requests answered, by route and status");
-    text_str(&durations,
-             "# HELP atelier_http_request_duration_seconds From the handler's call to the answer's hand-over,"
-             " waiting included\n# TYPE atelier_http_request_duration_seconds histogram\n");
-    for (int route = 0; route < ROUTES; route++) {
-        for (int slot = 0; slot < STATUS_SLOTS; slot++) {
-            char labels[64];
-            struct route_sum sum = sum_route(s, route, slot);
-            if (sum.requests > 0) {
-                snprintf(labels, sizeof labels, "route=\"%s\",status=\"%s\"", route_names[route],
-                         status_slot_names[slot]);
-                text_printf(out, "atelier_http_requests_total{%s} %" PRIu64 "\n", labels, sum.requests);
-                print_histogram(&durations, labels, &sum);
-            }
-        }
-    }
-    text_add(out, durations.at, durations.len);
-    text_fini(&durations);
+    text_printf(out, "\"followers\":%zu,", atomic_load(&((struct server *)(uintptr_t)s)->service.followers));
+    measures_print_traffic(s->workers, s->worker_count, out);
+    print_peers(s, out);
 }
 
 #define ROW(field, name, labels, help)                                                                                 \
@@ -370,7 +339,8 @@ void server_print_metrics(const struct server *s, struct text *out)
         accepted += atomic_load(&s->workers[i].loop.accepted);
         refused += atomic_load(&s->workers[i].loop.refused);
     }
-    print_requests(s, out);
+    measures_print_requests(s->workers, s->worker_count, out);
+    measures_print_loops(s->workers, s->worker_count, out);
     coder_print_metrics(s->service.coder, out);
     metrics_print(out, worker_rows, sizeof worker_rows / sizeof *worker_rows, sources, s->worker_count);
     const void *tls = &s->tls_metrics;

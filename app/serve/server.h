@@ -29,6 +29,7 @@ struct server_options {
     int64_t connection_age_max_s; /* 0: no limit */
     int64_t brotli_max;           /* bytes of brotli forms in memory; 0: none */
     const char *path_prefix;      /* routes answer under it, too; empty: none */
+    const char *operations_peers; /* see serve/peers.h; empty: none */
     struct server_tuning tuning;  /* at the start */
 };
 
@@ -64,5 +65,7 @@ MUST_CHECK bool server_turns(const struct server *s, struct error *e);
  * not. */
 MUST_CHECK bool server_turns_now(const struct server *s, struct error *e);
 void server_print_metrics(const struct server *s, struct text *out);
+/* For /status: JSON members, each with a comma behind it. */
+void server_print_status(const struct server *s, struct text *out);
 size_t server_connections(const struct server *s);
 size_t server_workers(const struct server *s);

@@ -1,6 +1,7 @@
 #include "serve/worker.h"
 
 #include "serve/exchange.h"
+#include "serve/loop_lag.h"
 
 #include <string.h>
 #include <sys/random.h>
@@ -10,6 +11,7 @@ static void on_start(struct event_loop *loop)
     struct worker *w = H2O_STRUCT_FROM_MEMBER(struct worker, loop, loop);
     waiting_init(w);
     followers_init(w);
+    loop_lag_watch(loop, &w->metrics.lag);
 }
 
 /* On drain, those that wait are answered with what there is. */

@@ -9,20 +9,20 @@
 #include "serve/problem.h"
 #include "serve/server.h"
 
-enum { STATUS_SLOTS = 13, DURATION_BUCKETS = 14 };
+enum { STATUS_SLOTS = 13 };
 
 /* Counted by the worker, summed for /metrics. */
 struct worker_metrics {
     struct route_metrics {
         metric requests;
-        metric microseconds;                /* all of them together */
-        metric durations[DURATION_BUCKETS]; /* see duration_bounds_us */
-    } routes[ROUTES][STATUS_SLOTS];         /* see status_slot */
+        struct histogram durations; /* see duration_bounds_us */
+    } routes[ROUTES][STATUS_SLOTS]; /* see status_slot */
     metric waits_fresh, waits_timeout, waits_refused;
     metric served_marked, served_unproven;
     metric bytes;
     metric events_sent, event_reloads[RELOADS], resumes_ring, resumes_log;
     metric followers_refused, followers_stalled;
+    struct histogram lag; /* see serve/loop_lag.h */
 };
 
 /* What all workers share; fixed once they run, but for the words at the end. */
@@ -71,6 +71,5 @@ uint64_t worker_random(struct worker *w);
 /* Statuses that are counted apart; the last slot is all others. */
 int status_slot(int status);
 extern const char *const status_slot_names[STATUS_SLOTS];
-/* Upper bounds of the histogram's buckets, in microseconds; the last one has none. */
-extern const int64_t duration_bounds_us[DURATION_BUCKETS - 1];
+extern const int64_t duration_bounds_us[HISTOGRAM_BUCKETS - 1];
 void worker_count_request(struct worker *w, enum route route, int status, int64_t microseconds);

@@ -14,19 +14,14 @@ int status_slot(int status)
     return slot;
 }
 
-const int64_t duration_bounds_us[DURATION_BUCKETS - 1] = {10,   25,   50,    100,   250,    500,   1000,
-                                                          2500, 5000, 10000, 50000, 100000, 250000};
+const int64_t duration_bounds_us[HISTOGRAM_BUCKETS - 1] = {10,   25,   50,    100,   250,    500,   1000,
+                                                           2500, 5000, 10000, 50000, 100000, 250000};
 
 void worker_count_request(struct worker *w, enum route route, int status, int64_t microseconds)
 {
     struct route_metrics *m = &w->metrics.routes[route][status_slot(status)];
-    int bucket = 0;
-    while (bucket < DURATION_BUCKETS - 1 && microseconds > duration_bounds_us[bucket]) {
-        bucket++;
-    }
     metric_add_own(&m->requests, 1);
-    metric_add_own(&m->microseconds, (uint64_t)microseconds);
-    metric_add_own(&m->durations[bucket], 1);
+    histogram_add(&m->durations, duration_bounds_us, microseconds);
 }
 
 /* xoroshiro128+ (D. Blackman, S. Vigna, 2018): ids only have to be different. */

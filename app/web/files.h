@@ -1,4 +1,5 @@
-/* The files of the pages, compiled into the program by pack.cmake: named by their content, compressed ahead. */
+/* The files of the pages, compiled into the program by pack.cmake: named by their content, compressed ahead. Those of
+ * the storefront and /docs; and of the operators' page, which has a port of its own. */
 #pragma once
 #include <stdint.h>
 
@@ -17,3 +18,6 @@ struct web_file {
 
 extern const struct web_file web_files[];
 extern const uint32_t web_file_count;
+
+extern const struct web_file operations_files[];
+extern const uint32_t operations_file_count;

@@ -25,6 +25,9 @@ def stack():
     folder = Path(tempfile.mkdtemp(prefix="atelier-browser-"))
     folder.chmod(0o755)
     with Stack(folder) as stack:
+        for replica in stack.replicas:
+            peers = ",".join(f"127.0.0.1:{other.operations}" for other in stack.replicas if other is not replica)
+            replica.argv += ["--operations-peers", peers, "--canary-ms", "250"]
         yield stack.start(fill)
     shutil.rmtree(folder)
 
@@ -46,7 +49,7 @@ def shop(stack, modules):
             "ATELIER_URL": f"https://localhost:{stack.tls.ports[0]}",
             "ATELIER_CERTIFICATE": str(stack.certificates.certificate),
             "ATELIER_POSTGRES": stack.postgres.conninfo("atelier_owner"),
-            "ATELIER_REPLICAS": " ".join(f"{replica.pid}:{replica.operations}" for replica in stack.replicas),
+            "ATELIER_REPLICAS": " ".join(f"{replica.pid}:{replica.operations}:{replica.clear}" for replica in stack.replicas),
             "HOME": str(stack.postgres.folder.parent),
         }
     return environment

@@ -26,6 +26,7 @@ const says = (locator, wanted, limit) => until(`${locator} says "${wanted}"`, as
 const focused = (page) => page.evaluate(() => document.activeElement.id || document.activeElement.tagName);
 
 const FOLLOW_MS = 1000; // how soon a change has to be on the page
+const DOWN_MS = 5000; // how soon operators see that a replica is gone, or back
 const RETURN_MS = 5000; // … and when its replica is gone: browsers come back to /events after a pause
 
 /** Changes the catalogue, and how many ms later the page says so, without having been loaded anew. */
@@ -333,6 +334,57 @@ const JOURNEYS = {
       }
       await context.close();
     }
+  },
+
+  async operated(visit) {
+    const [first, ...others] = replicas();
+    const {page, shown} = await visit(`http://127.0.0.1:${first.port}/`, {viewport: {width: 360, height: 740}, fails: /Content Security Policy/});
+    const card = (name) => shown.locator(`[data-replica=${name}] .state`);
+    const hosts = new Set();
+    page.on('request', (it) => hosts.add(new URL(it.url()).host));
+    for (const name of ['r1', 'r2', 'r3']) await says(card(name), 'ready');
+
+    const legend = (title) => shown.locator(`[data-chart="${title}"] .legend`);
+    const load = setInterval(() => replicas().forEach(({clear}) => fetch(`http://127.0.0.1:${clear}/products/11`).catch(() => {})), 20);
+    try {
+      for (const title of ['Requests a second', 'Duration, p99 (dashed: p50)', 'Commit to visible, by canaries', 'Memory']) {
+        await until(`${title} moves`, async () => /r1 [\d.,]*[1-9].*r2 [\d.,]*[1-9].*r3 [\d.,]*[1-9]/.test(await spoken(legend(title))));
+      }
+    } finally {
+      clearInterval(load);
+    }
+    psql("UPDATE products SET slogan = 'seen by operators' WHERE id = 5");
+    await shown.getByText('product 5').waitFor();
+    await until('it is counted', async () => /r1 0?\.?\d*[1-9]/.test(await spoken(legend('Changes a second'))));
+    psql("UPDATE products SET slogan = 's' WHERE id = 5");
+
+    for (const width of [320, 360, 1280]) {
+      await page.setViewportSize({width, height: 740});
+      assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth), `at ${width}`);
+    }
+    await axe(page, 'in light');
+    await page.emulateMedia({colorScheme: 'dark'});
+    await axe(page, 'in dark');
+
+    const {pid} = others[1];
+    process.kill(pid, 'SIGSTOP');
+    try {
+      await says(card('r3'), 'down', DOWN_MS);
+    } finally {
+      process.kill(pid, 'SIGCONT');
+    }
+    await says(card('r3'), 'ready', DOWN_MS);
+    process.kill(pid, 'SIGKILL');
+    await says(card('r3'), 'down', DOWN_MS);
+    assert.match(await spoken(page.locator('#news')), /r3 is down/);
+    await says(card('r2'), 'ready');
+    await axe(page, 'one down, in dark');
+
+    assert.deepEqual([...hosts].sort(), replicas().map(({port}) => `127.0.0.1:${port}`).sort());
+    assert.equal(await page.evaluate(() => new Promise((done) => {
+      document.addEventListener('securitypolicyviolation', (it) => done(it.violatedDirective));
+      fetch('http://localhost:1/').catch(() => {});
+    })), 'connect-src');
   },
 
   async documented(visit) {

@@ -20,34 +20,36 @@ function key() {
 export const launch = () => need('playwright-core').chromium.launch({
   executablePath: '/usr/bin/chromium', args: [
     `--ignore-certificate-errors-spki-list=${key()}`,
-    '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost', // pictures of hosts that are not there fail at once, everywhere
+    '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1', // pictures of hosts that are not there fail at once, everywhere
   ]});
 
 /** Changes the catalogue as anybody would. */
 export const psql = (statement) =>
   execFileSync('psql', ['-X', '-q', '-v', 'ON_ERROR_STOP=1', '-d', env.ATELIER_POSTGRES, '-c', statement], {timeout: WAIT_MS});
 
-/** [{pid, port}]: port is the one for operations. */
-export const replicas = () => env.ATELIER_REPLICAS.split(' ').map((it) => it.split(':').map(Number)).map(([pid, port]) => ({pid, port}));
+/** [{pid, port, clear}]: port is the one for operations. */
+export const replicas = () =>
+  env.ATELIER_REPLICAS.split(' ').map((it) => it.split(':').map(Number)).map(([pid, port, clear]) => ({pid, port, clear}));
 
-const isOurs = (url) => url.startsWith(`${URL_OF_SHOP}/`);
-const isApi = (url) => isOurs(url) && /^\/(products|events)/.test(new URL(url).pathname);
+const isApi = (url) => url.startsWith(`${URL_OF_SHOP}/`) && /^\/(products|events)/.test(new URL(url).pathname);
 
-/** A page, and what went on in it: `errors` of the console (a picture whose host is not there is none), `api` requests. */
+/** A page, of the shop or of another origin, and what went on in it: `errors` of the console (what another host does not
+ * answer is none), `api` requests. */
 export async function open(browser, path, options = {}) {
   const context = await browser.newContext({viewport: {width: 1280, height: 900}, ...options});
   const page = await context.newPage();
   page.setDefaultTimeout(WAIT_MS);
+  const {href, origin} = new URL(path, URL_OF_SHOP);
   const errors = [];
   const api = [];
   page.on('console', (message) => {
     const {url} = message.location();
-    if (message.type() === 'error' && (!url || isOurs(url))) errors.push(`${message.text()} ${url}`);
+    if (message.type() === 'error' && (!url || url.startsWith(`${origin}/`))) errors.push(`${message.text()} ${url}`);
   });
   page.on('pageerror', (error) => errors.push(String(error.stack)));
   page.on('request', (request) => isApi(request.url()) && api.push(new URL(request.url()).pathname));
-  await page.goto(URL_OF_SHOP + path, {waitUntil: 'domcontentloaded'});
-  await page.locator('main:not([aria-busy]) h1').waitFor();
+  await page.goto(href, {waitUntil: 'domcontentloaded'});
+  await page.locator('main:not([aria-busy]) :is(h1, h2)').first().waitFor();
   return {page, context, errors, api, shown: page.locator('main')};
 }
 

@@ -45,9 +45,15 @@ def test_what_cannot_be_confirmed_is_said(stack, shop):
         stack.postgres.wait_up()
 
 
+@pytest.mark.slow
+def test_operators_see_all_replicas_on_one_page(shop):
+    """One of which is stopped and goes on, and is killed."""
+    assert run_journeys(["operated"], shop()) == {"operated": None}
+
+
 def test_every_journey_is_listed_here():
     done = run(["node", HERE / "journeys.mjs"], limit=20)
-    assert sorted(done.stdout.split()) == sorted((*JOURNEYS, "unconfirmed")), done.stderr
+    assert sorted(done.stdout.split()) == sorted((*JOURNEYS, "unconfirmed", "operated")), done.stderr
 
 
 @pytest.mark.slow

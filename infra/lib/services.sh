@@ -12,6 +12,15 @@ write_service() {
     put "$STATE/log/$name/config" <"$ROOT/infra/runit/log-config"
 }
 
+# peers_of NAME: where a browser on this machine finds the other replicas' operations ports.
+peers_of() {
+    local name found=''
+    for name in "${REPLICAS[@]}"; do
+        [[ $name == "$1" ]] || found+=${found:+,}127.0.0.1:$(operations_port "$name")
+    done
+    echo "$found"
+}
+
 write_services() {
     local name
     write_service postgres postgres.in POSTGRES "$POSTGRES"
@@ -19,7 +28,8 @@ write_services() {
     fill "$ROOT/infra/runit/postgres-terminate.in" STATE "$STATE" | put "$STATE/service/postgres/control/t" 755
     for name in "${REPLICAS[@]}"; do
         write_service "$name" replica.in POSTGRES_PORT "$POSTGRES_PORT" CLEAR_PORT "$(clear_port "$name")" \
-            TLS_PORT "$(tls_port "$name")" OPERATIONS_PORT "$(operations_port "$name")" PATH_PREFIX "$PATH_PREFIX"
+            TLS_PORT "$(tls_port "$name")" OPERATIONS_PORT "$(operations_port "$name")" PATH_PREFIX "$PATH_PREFIX" \
+            OPERATIONS_PEERS "$(peers_of "$name")"
     done
     write_service nginx-http nginx.in
     write_service nginx-stream nginx.in

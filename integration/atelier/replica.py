@@ -20,7 +20,9 @@ class Replica(Process):
                 "--listen-operations", f"127.0.0.1:{self.operations}",
                 "--tls-certificate", certificates.certificate, "--tls-key", certificates.key,
                 "--postgres", postgres.conninfo("atelier_reader"),
-                "--access-log-sample", 0, *options]
+                "--access-log-sample", 0,
+                "--canary-ms", 0,  # tests count what moves; some switch it on
+                *options]
         super().__init__(name, argv, folder / f"{name}.log")
         self.may_fail_with = ()
 

@@ -322,7 +322,8 @@ int PQconsumeInput(PGconn *c)
 
 PGnotify *PQnotifies(PGconn *c)
 {
-    static PGnotify notification;
+    static char no_payload[] = "";
+    static PGnotify notification = {.extra = no_payload};
     return c->arrived > 0 ? c->arrived--, &notification : NULL;
 }
 

@@ -9,7 +9,7 @@ planted(applied_before_marks refresh/follow.c "stamp s = stamp_of(r, &c->snapsho
         "stamp s = (apply(r, c), stamp_of(r, &c->snapshot))")
 # ---- the log
 planted(running_not_read refresh/change_feed.c "i < s->running" "i < 0 * s->running")
-planted(limit_ignored refresh/change_feed.c "out->count > limit" "false")
+planted(limit_ignored refresh/change_feed.c "(size_t)rows > limit + 1" "false")
 planted(horizon_ignored refresh/change_feed.c "feed->last.xmin < horizon" "false")
 # ---- lives of Postgres
 planted(over_read_skipped refresh/change_feed.c "feed->last.xmax > OVER_READ ? feed->last.xmax - OVER_READ : 0"
