@@ -26,11 +26,11 @@ void reload_all(const struct reload *r)
     bool applied =
         options_parse(&atelierd_options, &fresh, r->argc, r->argv, &rest, &e) && take(r, &fresh, &changed, &e);
     free(rest.file);
-    if (applied) {
-        metric_add(&r->admin->reloads.applied, 1);
+    if (applied) { /* whoever sees it counted finds the line in the log */
         log_info("reloaded", LOG_STR("file", r->options->options_file), LOG_INT("options_changed", changed));
+        metric_add(&r->admin->reloads.applied, 1);
     } else {
-        metric_add(&r->admin->reloads.refused, 1);
         log_error("reload_refused", LOG_STR("error", e.text));
+        metric_add(&r->admin->reloads.refused, 1);
     }
 }

@@ -29,6 +29,7 @@ class Reloadable(Replica):
         at = self.argv.index("--access-log-sample")
         del self.argv[at:at + 2]  # or the command line would win over the file
         self.argv += ["--tls-ticket-keys", str(ticket_keys)] if ticket_keys else []
+        self.argv += ["--workers", "1"]  # several follow one after the other
 
     def reload(self, outcome="applied"):
         """SIGHUP, and what became of it."""
@@ -58,7 +59,7 @@ def test_what_can_change_changes(replica):
     replica.reload_with("ATELIERD_ACCESS_LOG_SAMPLE=1\nATELIERD_CACHE_CONTROL='private, no-cache'\n"
                         "ATELIERD_WAIT_MS=1\nATELIERD_EVENTS_MAX=0\nATELIERD_UNPROVEN_AFTER_MS=1\n")
     wait_until("the worker follows", lambda: replica.get("/products/11")["cache-control"] == "private, no-cache", 5)
-    line = replica.logged("request")[-1]
+    line = wait_until("it is logged", lambda: replica.logged("request"), 5)[-1]
     assert (line["route"], line["status"]) == ("product", 200) and line["version"] and line["us"] >= 0 and line["bytes"] > 0
     assert "within 1 ms" in replica.get("/products/11", {"Catalogue-At-Least": "xid=999999999999"}).json()["detail"]
     assert "0 streams of events" in replica.get("/events").json()["detail"]
@@ -105,8 +106,8 @@ def test_a_bad_file_changes_nothing_and_is_said_once(replica, text, said):
 
 def test_what_needs_a_restart_is_named_and_does_not_hold_up_the_rest(replica):
     replica.start_ready()
-    replica.reload_with("ATELIERD_CACHE_CONTROL=z\nATELIERD_WORKERS=7\n")
-    assert [line["option"] for line in replica.logged("option_needs_restart")] == ["workers"]
+    replica.reload_with("ATELIERD_CACHE_CONTROL=z\nATELIERD_FETCHERS=7\n")
+    assert [line["option"] for line in replica.logged("option_needs_restart")] == ["fetchers"]
     wait_until("the rest is taken", lambda: replica.get("/products/11")["cache-control"] == "z", 5)
 
 
