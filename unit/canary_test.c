@@ -106,6 +106,19 @@ static void test_lost(void **state)
     end();
 }
 
+static void test_queued_is_not_lost(void **state)
+{
+    (void)state;
+    begin();
+    int64_t id = sent(true);
+    canary_was_read(&r, stamp_make(0, VERSION));
+    age(CANARY_LOST_US + 1);
+    check(0, 0);
+    publish_absent(id, VERSION);
+    check(1, 0);
+    end();
+}
+
 static const struct {
     const char *name;
     bool committed, dropped;
@@ -147,8 +160,11 @@ static void test_one_at_a_time(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_shown),         cmocka_unit_test(test_shown_before_it_is_known_to_be_committed),
-        cmocka_unit_test(test_lost),          cmocka_unit_test(test_what_cannot_be_told_is_not_counted),
+        cmocka_unit_test(test_shown),
+        cmocka_unit_test(test_shown_before_it_is_known_to_be_committed),
+        cmocka_unit_test(test_lost),
+        cmocka_unit_test(test_queued_is_not_lost),
+        cmocka_unit_test(test_what_cannot_be_told_is_not_counted),
         cmocka_unit_test(test_one_at_a_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

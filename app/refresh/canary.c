@@ -72,6 +72,12 @@ static void end(struct refresher *r)
     atomic_store(&c->state, CANARY_NONE);
 }
 
+/* Behind a bulk of changes it may wait for long, as each of them does that nobody asks for. */
+static bool is_queued(const struct refresher *r)
+{
+    return r->canary.read && change_set_backlog(&r->set) + r->ids_fetching > 0;
+}
+
 void canary_keep(struct refresher *r)
 {
     struct canary *c = &r->canary;
@@ -86,7 +92,7 @@ void canary_keep(struct refresher *r)
     } else if (c->dropped || state == CANARY_FAILED) {
         draw_id(r);
         end(r);
-    } else if (clock_us() - c->sent_us > CANARY_LOST_US) {
+    } else if (clock_us() - c->sent_us > CANARY_LOST_US && !is_queued(r)) {
         metric_add(&r->metrics.canaries_lost, 1);
         log_warn("canary_lost", LOG_INT("ms", CANARY_LOST_US / 1000),
                  LOG_STR("meaning", "what was committed so long ago is not shown"));

@@ -6,8 +6,8 @@
  * The time runs on this machine's monotonic clock from just before the statement is sent, so it is an upper bound: the
  * commit comes after that. It contains what nobody waits for, one way of the statement to Postgres and its execution;
  * it lacks rendering and compressing one product. A canary that was committed and is not shown within CANARY_LOST_US is
- * lost. What cannot be told is not counted: the connection broke while it was being committed, or Postgres crashed
- * meanwhile, which may have forgotten it.
+ * lost, unless it is known to wait behind other changes. What cannot be told is not counted: the connection broke while
+ * it was being committed, or Postgres crashed meanwhile, which may have forgotten it.
  *
  * One is under way at a time. The duty's thread sends it, the refresher sees it. */
 #pragma once

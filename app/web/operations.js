@@ -123,15 +123,14 @@ function audit({audit: it}) {
 
 const facts = (status) => [
   ['Products', count(status.products)],
-  ['Last word from Postgres', `${count(status.feed.unproven_ms)} ms ago`],
-  ['Waiting to be fetched', count(status.feed.backlog)],
-  ['Notifies for writers', status.feed.duty],
+  ['Heard from Postgres', `${count(status.feed.unproven_ms)} ms ago`],
+  ['To be fetched', count(status.feed.backlog)],
+  ['On duty', status.feed.duty],
   ['Canaries lost', `${count(status.canaries.lost)} of ${count(status.canaries.lost + status.canaries.shown)}`],
   ['Answers with 5xx', `${count(status.http.errors)} of ${count(status.http.requests)}`],
   ['Connections', `${count(status.connections)}, ${count(status.followers)} streams`],
   ['Memory', mb(status.resident_bytes)],
-  ['Left out for want of room', count(status.memory.products_left_out)],
-  ['Last audit', audit(status)],
+  ['Without room', count(status.memory.products_left_out)],
 ].map(([name, value]) => [h('dt', {}, name), h('dd', {}, value)]);
 
 function warmUp({load}) {
@@ -149,7 +148,7 @@ function card(replica) {
     h('h3', {}, name, h('span', {class: `state ${kind}`}, text)),
     status
       ? [h('p', {class: 'quiet'}, `${status.version} (${status.commit}), up ${age(status.uptime_s)}, ${status.workers} workers`),
-        warmUp(status), h('dl', {class: 'facts'}, ...facts(status))].flat()
+        warmUp(status), h('dl', {class: 'facts'}, ...facts(status)), h('p', {class: 'quiet'}, `Last audit: ${audit(status)}`)].flat()
       : h('p', {class: 'quiet'}, downSince ? `no answer since ${new Date(downSince).toLocaleTimeString()}` : 'asked just now'));
 }
 
@@ -159,7 +158,7 @@ const CHARTS = [
   ['Requests a second', '/s', ['requests']],
   ['Duration, p99 (dashed: p50)', 'ms', ['p99', 'p50']],
   ['Commit to visible, by canaries', 'ms', ['visible']],
-  ['Age of the last word from Postgres', 'ms', ['unproven']],
+  ['Heard from Postgres, ago', 'ms', ['unproven']],
   ['Changes a second', '/s', ['changes']],
   ['Connections', '', ['connections']],
   ['Memory', 'MB', ['memory']],
