@@ -1,26 +1,27 @@
-// The old service's claim: 4,500 requests a second, ids uniform over the whole range, no error, and 95 of 100
-// answered within 150 ms. The rate is of arrivals: requests start on time however slow the answers are, and what
-// cannot start, because all virtual users are waiting, counts as dropped. Requests arrive as a browser sends
-// them: six at once on one HTTP/2 connection.
+// The old service's load at a tenth of its latency: 4,500 requests a second, ids over the whole range, no error, none
+// dropped, and 95 of 100 answered within 15 ms where the old service promised 150. The rate is of arrivals: requests start
+// on time however slow the answers are, and what cannot start, because all virtual users are waiting, is dropped.
+// Requests arrive as a browser sends them: six at once on one HTTP/2 connection.
 import http from 'k6/http';
-import { Counter } from 'k6/metrics';
+import { Counter, Rate } from 'k6/metrics';
 import {
-    BASE, CLAIM_P95_MS, GZIP, TREND_STATS,
-    count, gapsAllow, idRange, ms, nextDocument, randomId, report, seconds, setting, spread, valueOf,
+    AIM_P95_MS, BASE, CLAIM_P95_MS, GZIP, TREND_STATS,
+    count, drawId, gapsAllow, idRange, limits, ms, report, seconds, setting, spread, valueOf,
 } from './lib.js';
+import { nextDocument } from './documents.js';
 
 const RATE = Number(setting('RATE'));
 const DURATION = setting('DURATION');
 const WARM_UP_S = 5;
 
 const AT_ONCE = 6; // one by one, k6 would need a core and more for this rate
-// Virtual users, each with a connection of its own: so many that a stall of an eighth of a second drops nothing. More
-// would cost CPU, which the server lacks if k6 is on the same machine.
-const USERS = 96;
-const DROPPED_MAX = 0.01; // share of the requests: where k6 itself, or the machine, stood still for a moment
+// Virtual users, each with a connection of its own: so many that nothing is dropped while a virtual machine stands still
+// for almost a second. They are used in turn, so more of them would cost CPU.
+const USERS = Math.max(96, Math.ceil((0.8 * RATE) / AT_ONCE));
 const ASKED = RATE * seconds(DURATION);
 
 const unknownIds = new Counter('unknown_ids');
+const rightProtocol = new Rate('right_protocol'); // of one in six, those of one connection
 
 http.setResponseCallback(http.expectedStatuses(200, 404)); // unknown_ids judges 404
 
@@ -38,10 +39,11 @@ export const options = {
     thresholds: {
         'http_req_failed{scenario:claim}': [{ threshold: 'rate==0', abortOnFail: true }],
         'unknown_ids{scenario:claim}': [`count<=${Math.ceil(gapsAllow(ASKED) * ASKED)}`],
-        'http_req_duration{scenario:claim}': [`p(95)<${CLAIM_P95_MS}`],
+        'http_req_duration{scenario:claim}': limits(AIM_P95_MS, CLAIM_P95_MS),
         'iteration_duration{scenario:claim}': [`p(95)<${CLAIM_P95_MS}`], // waiting for a connection included
-        'dropped_iterations{scenario:claim}': [`count<=${Math.floor((DROPPED_MAX * ASKED) / AT_ONCE)}`],
-        'http_reqs{scenario:claim}': [`count>=${(1 - DROPPED_MAX) * ASKED - AT_ONCE}`],
+        'dropped_iterations{scenario:claim}': ['count==0'],
+        'http_reqs{scenario:claim}': [`count>=${0.99 * ASKED - AT_ONCE}`], // those at the end may be under way
+        right_protocol: ['rate==1'],
     },
 };
 
@@ -61,8 +63,10 @@ function arrivals(rate, timeUnit, duration, startTime) {
 const how = { headers: GZIP };
 
 export default function () {
-    const requests = Array.from({ length: AT_ONCE }, () => ['GET', BASE + nextDocument().path(randomId()), null, how]);
-    for (const answer of http.batch(requests)) {
+    const requests = Array.from({ length: AT_ONCE }, () => ['GET', BASE + nextDocument().path(drawId()), null, how]);
+    const answers = http.batch(requests);
+    rightProtocol.add(answers[0].proto === 'HTTP/2.0');
+    for (const answer of answers) {
         if (answer.status === 404) {
             unknownIds.add(1);
         }
@@ -80,7 +84,7 @@ export function handleSummary(data) {
         dropped: AT_ONCE * of('dropped_iterations', 'count'),
         p95_ms: p95,
         claimed_p95_ms: CLAIM_P95_MS,
-        below_claim_ms: CLAIM_P95_MS - p95,
+        aimed_p95_ms: AIM_P95_MS,
     };
     return report(data, [
         `seed: ${count(RATE)} requests/s offered for ${DURATION} through ${BASE}, ids ${idRange()}, gzip accepted`,
@@ -93,10 +97,7 @@ export function handleSummary(data) {
 }
 
 function claim(p95) {
-    const below = CLAIM_P95_MS - p95;
-    return below > 0
-        ? `claim      p95 stayed ${ms(below)} below the claimed ${CLAIM_P95_MS} ms: ${(CLAIM_P95_MS / p95).toFixed(0)} times faster`
-        : `claim      p95 is ${ms(-below)} above the claimed ${CLAIM_P95_MS} ms`;
+    return `claim      p95 is ${ms(p95)}; the old service's was ${CLAIM_P95_MS} ms, a tenth of it is ${AIM_P95_MS} ms`;
 }
 
 function whyDropped(dropped) {

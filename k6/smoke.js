@@ -2,7 +2,8 @@
 import http from 'k6/http';
 import { check } from 'k6';
 import { Counter } from 'k6/metrics';
-import { BASE, CARDS, DOCUMENTS, GZIP, mismatch, report, setting, valueOf } from './lib.js';
+import { BASE, GZIP, report, setting, valueOf } from './lib.js';
+import { CARDS, DOCUMENTS, mismatch } from './documents.js';
 
 const IDENTITY = { 'Accept-Encoding': 'identity' };
 const TINY = 100; // bytes that no coding makes shorter

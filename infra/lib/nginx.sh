@@ -3,13 +3,14 @@
 
 # write_nginx [NAME]: their configurations; replica NAME is out of the TLS listener.
 write_nginx() {
-    local name clear=() tls=()
+    local name clear=() tls=() loaderio
     mkdir -p "$STATE/nginx/out"
     for name in "${REPLICAS[@]}"; do
         clear+=("$name=$(clear_port "$name")")
         tls+=("$name=$(tls_port "$name")$([[ $name != "${1:-}" ]] || echo :down)")
     done
-    "$ROOT/infra/nginx/render" http "$STATE" "$HTTP_PORT" "$EDGE_PORT" "${clear[@]}" | put "$STATE/etc/nginx-http.conf"
+    loaderio=$(setting LOADERIO)
+    "$ROOT/infra/nginx/render" http "$STATE" "$HTTP_PORT" "$EDGE_PORT" ${loaderio:+--loaderio "$loaderio"} "${clear[@]}" | put "$STATE/etc/nginx-http.conf"
     "$ROOT/infra/nginx/render" stream "$STATE" "$TLS_PORT" "${tls[@]}" | put "$STATE/etc/nginx-stream.conf"
     for name in nginx-http nginx-stream; do
         nginx -t -q -e stderr -p "$STATE/nginx" -c "$STATE/etc/$name.conf"

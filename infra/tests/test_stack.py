@@ -67,6 +67,21 @@ def test_an_old_front_end_s_path_is_kept_until_it_is_taken_back(running):
     assert answer() == 404
 
 
+@pytest.mark.slow
+def test_loader_io_reads_its_token_until_it_is_taken_back(running):
+    token = "loaderio-6f96e0b06a1326723958b1646a111311"
+
+    def answers(listener):
+        return [running.get(listener, f"/{token}{ending}") for ending in (".txt", ".html", "/")]
+    running.up("--loaderio", token).ok()
+    running.up().ok()
+    for answer in answers("http") + answers("edge"):
+        assert (answer.status, answer.body, answer.headers["content-type"]) == (200, token.encode(), "text/plain")
+    assert running.get("http", f"/{token}x.txt").status == 404 and running.get("http", f"/{token}").status == 404
+    running.up("--loaderio", "").ok()
+    assert [answer.status for answer in answers("http")] == [404] * 3
+
+
 def test_a_second_up_changes_nothing(running):
     before = running.pids()
     files = {path: path.stat().st_mtime_ns for path in (running.folder / "etc").iterdir()}
@@ -210,6 +225,7 @@ def test_bad_words_are_usage_errors(managed, words, said):
 @pytest.mark.parametrize("words, said", [
     (["--csv", "/nowhere"], "no folder"), (["--csv", "/proc/self"], "no .csv file"),
     (["--path-prefix", "api/v1"], "'/' before it"), (["--path-prefix", "/a b"], "'/' before it"),
+    (["--loaderio", "6f96e0b06a13"], "loaderio-"), (["--loaderio", "loaderio-6f96;return"], "small letters and digits"),
     (["--port-offset", "50001"], "0 to 50000"), (["--port-offset", "-1"], "0 to 50000"),
 ])
 def test_wishes_that_cannot_be_met_are_told_before_anything_happens(managed, words, said):
