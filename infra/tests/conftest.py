@@ -24,7 +24,7 @@ def managed(folder):
     assert not stack.processes() and not stack.folder.exists()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def running():
     """A stack that is up, with 40 products; for tests that leave it well."""
     path = Path(tempfile.mkdtemp(prefix="atelier-infra-"))

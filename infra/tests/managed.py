@@ -54,10 +54,10 @@ class Managed:
         self.offset = free_offset() if offset is None else offset
         self.ports = ports_at(self.offset)
 
-    def script(self, name, *words):
+    def script(self, name, *words, stdin=subprocess.DEVNULL):
         """Popen of infra/NAME for this stack."""
         argv = [ROOT / "infra" / name, "--var", self.folder, *map(str, words)]
-        return subprocess.Popen(argv, cwd=ROOT, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        return subprocess.Popen(argv, cwd=ROOT, text=True, stdin=stdin, stdout=subprocess.PIPE,
                                 stderr=subprocess.PIPE)
 
     def run(self, name, *words, limit=120):
