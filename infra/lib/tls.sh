@@ -5,41 +5,53 @@ THIRTY_DAYS=$((30 * 24 * 3600))
 
 # Made where they are missing, and again thirty days before they end.
 make_certificates() {
-    local tls=$STATE/tls
-    mkdir -p "$tls"
-    valid "$tls/ca.pem" "$tls/ca.key" || make_ca "$tls"
-    if ! valid "$tls/server.pem" "$tls/server.key" || ! openssl verify -CAfile "$tls/ca.pem" "$tls/server.pem"; then
-        make_server "$tls"
+    make_authority
+    make_certificate server localhost "DNS:localhost, DNS:atelier.localhost, IP:127.0.0.1, IP:::1"
+}
+
+make_authority() {
+    mkdir -p "$STATE/tls"
+    valid "$STATE/tls/ca" || make_ca "$STATE/tls/ca"
+}
+
+# make_certificate FILE COMMON-NAME NAMES: tls/FILE.pem and .key for those names, which FILE.names remembers.
+make_certificate() {
+    local file=$STATE/tls/$1
+    if ! valid "$file" || ! openssl verify -CAfile "$STATE/tls/ca.pem" "$file.pem" || [[ $(<"$file.names") != "$3" ]]; then
+        make_server "$file" "${@:2}"
     fi
 }
 
-# valid CERTIFICATE KEY
+# valid FILE
 valid() {
-    [[ -s $1 && -s $2 ]] && openssl x509 -in "$1" -noout -checkend "$THIRTY_DAYS"
+    [[ -s $1.pem && -s $1.key ]] && openssl x509 -in "$1.pem" -noout -checkend "$THIRTY_DAYS"
 }
 
 # new_key: an EC key, and a request or certificate for it, by tls/openssl.cnf.
 new_key() {
-    COMMON_NAME=$1 openssl req -config "$ROOT/infra/tls/openssl.cnf" -nodes \
+    COMMON_NAME=$1 SERVER_NAMES='' openssl req -config "$ROOT/infra/tls/openssl.cnf" -nodes \
         -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 "${@:2}"
 }
 
 make_ca() {
     (
         umask 077
-        new_key "Atelier local authority" -x509 -extensions ca -days 3650 -keyout "$1/ca.key" -out "$1/ca.new"
+        new_key "Atelier local authority" -x509 -extensions ca -days 3650 -keyout "$1.key" -out "$1.new"
     )
-    put "$1/ca.pem" <"$1/ca.new"
-    rm -f "$1/ca.new"
+    put "$1.pem" <"$1.new"
+    rm -f "$1.new"
 }
 
+# make_server FILE COMMON-NAME NAMES
 make_server() {
+    local ca=$STATE/tls/ca
     (
         umask 077
-        new_key localhost -keyout "$1/server.key" -out "$1/server.csr"
+        new_key "$2" -keyout "$1.key" -out "$1.csr"
     )
-    openssl x509 -req -in "$1/server.csr" -CA "$1/ca.pem" -CAkey "$1/ca.key" -CAcreateserial -days 365 \
-        -extfile <(sed -n '/^\[server\]/,$p' "$ROOT/infra/tls/openssl.cnf") -extensions server -out "$1/server.new"
-    put "$1/server.pem" <"$1/server.new"
-    rm -f "$1/server.new" "$1/server.csr"
+    SERVER_NAMES=$3 openssl x509 -req -in "$1.csr" -CA "$ca.pem" -CAkey "$ca.key" -CAcreateserial -days 365 \
+        -extfile <(sed -n '/^\[server\]/,$p' "$ROOT/infra/tls/openssl.cnf") -extensions server -out "$1.new"
+    put "$1.pem" <"$1.new"
+    put "$1.names" <<<"$3"
+    rm -f "$1.new" "$1.csr"
 }

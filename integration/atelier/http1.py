@@ -18,10 +18,10 @@ def pairs(headers):
 class Http1:
     version = "HTTP/1.1"
 
-    def __init__(self, port, tls=None, limit=10, receive_buffer=None, preface=b""):
+    def __init__(self, port, tls=None, limit=10, receive_buffer=None, preface=b"", address="127.0.0.1"):
         """`tls`: an ssl.SSLContext, or None for clear text. `receive_buffer`: bytes the kernel may take in ahead.
         `preface`: sent first of all, before TLS begins."""
-        self.port = port
+        self.port, self.address = port, (address, port)
         self.how = tls, limit, receive_buffer, preface
         self._connect()
 
@@ -32,7 +32,7 @@ class Http1:
         self.socket.settimeout(limit)
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        self.socket.connect(("127.0.0.1", self.port))
+        self.socket.connect(self.address)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.sendall(preface)
         if tls:

@@ -38,9 +38,9 @@ class Stream:
 class Http2:
     version = "HTTP/2"
 
-    def __init__(self, port, tls=None, limit=10, window=None):
+    def __init__(self, port, tls=None, limit=10, window=None, address="127.0.0.1"):
         """`window`: the flow-control window of each stream; None takes the default and keeps it open."""
-        self.port = port
+        self.port, self.address = port, (address, port)
         self.how = tls, limit, window
         self.keeps_window_open = window is None
         self._connect()
@@ -50,7 +50,7 @@ class Http2:
         self.goaway = None  # the last Goaway that came
         self.received = b""
         self.streams = {}
-        self.socket = socket.create_connection(("127.0.0.1", self.port), timeout=limit)
+        self.socket = socket.create_connection(self.address, timeout=limit)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if tls:
             tls.set_alpn_protocols(["h2"])
