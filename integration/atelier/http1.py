@@ -17,11 +17,12 @@ def pairs(headers):
 
 class Http1:
     version = "HTTP/1.1"
+    host = "127.0.0.1"
 
-    def __init__(self, port, tls=None, limit=10, receive_buffer=None, preface=b"", address="127.0.0.1"):
+    def __init__(self, port, tls=None, limit=10, receive_buffer=None, preface=b"", address=None):
         """`tls`: an ssl.SSLContext, or None for clear text. `receive_buffer`: bytes the kernel may take in ahead.
         `preface`: sent first of all, before TLS begins."""
-        self.port, self.address = port, (address, port)
+        self.port, self.address = port, (address or self.host, port)
         self.how = tls, limit, receive_buffer, preface
         self._connect()
 
