@@ -142,6 +142,20 @@ def test_a_canary_that_does_not_come_is_lost(own_stack):
     wait_canaries([replica])
 
 
+@pytest.mark.long
+@pytest.mark.limit(150)
+def test_a_start_loses_none(own_stack):
+    """Nor does one that is committed before the log is first read, from where it is then."""
+    stack = own_stack(replicas=3, with_nginx=False, options=["--canary-ms", 20])
+    for _ in range(3):
+        wait_canaries(stack.replicas, 105)  # ten a second: whatever was lost has been counted by then
+        assert sum(replica.metrics().total("atelier_feed_canaries_total", outcome="lost")
+                   for replica in stack.replicas) == 0
+        for replica in stack.replicas:
+            replica.stop()
+            replica.start_ready()
+
+
 def connect_duty_again(stack):
     with stack.postgres.connect(USER) as admin:
         for pid in stack.postgres.backends("application_name LIKE 'atelierd/%%/duty'"):

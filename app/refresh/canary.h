@@ -7,7 +7,7 @@
  * commit comes after that. It contains what nobody waits for, one way of the statement to Postgres and its execution;
  * it lacks rendering and compressing one product. A canary that was committed and is not shown within CANARY_LOST_US is
  * lost, unless it is known to wait behind other changes. What cannot be told is not counted: the connection broke while
- * it was being committed, or Postgres crashed meanwhile, which may have forgotten it.
+ * it was being committed, Postgres crashed meanwhile, which may have forgotten it, or the log was read from anew.
  *
  * One is under way at a time. The duty's thread sends it, the refresher sees it. */
 #pragma once
@@ -45,5 +45,5 @@ void canary_was_read(struct refresher *r, stamp s);
 void canary_look(struct refresher *r);
 /* Now and then: counts what has become of it. */
 void canary_keep(struct refresher *r);
-/* Another life of Postgres has begun. */
+/* Another life of Postgres has begun, or a log read may have passed over its row: it is not counted. */
 void canary_drop(struct refresher *r);

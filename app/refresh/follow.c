@@ -148,6 +148,9 @@ static void read_log(struct refresher *r)
         r->era_index++;
         c.everything = true;
     }
+    if ((before.xmax == 0 || c.everything) && !c.canary) {
+        canary_drop(r); /* its row may be among those that were not asked for, or were too many */
+    }
     bool moved = reconnected || r->applied_late || !same_snapshot(&before, &c.snapshot);
     take_changes(r, &c, reconnected, moved);
     if (c.restarted) {
