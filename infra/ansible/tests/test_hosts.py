@@ -101,6 +101,22 @@ def test_a_write_by_sql_is_seen_through_nginx(stack):
         wait_until("the new slogan", lambda: stack.get(listener, "/products/8").json()["slogan"] == "on five hosts", 5)
 
 
+def test_a_reload_takes_up_options_and_keeps_the_process(stack):
+    pid, machine = stack.pid("r1"), stack.machines["r1"]
+
+    def reloaded(level, outcome):
+        before = stack.metrics("r1").total("atelier_reloads_total", outcome=outcome)
+        machine.ssh(f"echo ATELIERD_LOG_LEVEL={level} >>/etc/atelier/r1.env && systemctl reload atelierd@r1")
+        wait_until(outcome, lambda: stack.metrics("r1").total("atelier_reloads_total", outcome=outcome) == before + 1, 10, every=0.1)
+
+    machine.ssh("cp -p /etc/atelier/r1.env /root")
+    reloaded("debug", "applied")
+    machine.ssh("cp -p /root/r1.env /etc/atelier")
+    reloaded("loud", "refused")
+    machine.ssh("cp -p /root/r1.env /etc/atelier")
+    assert stack.pid("r1") == pid and stack.is_ready("r1")
+
+
 def test_a_new_version_fails_no_request(stack):
     old = stack.commit("r1")
     programs = stack.programs("next", lambda program: program.replace(old.encode(), b"f" * len(old)))
