@@ -1,6 +1,5 @@
 #include "base/option.h"
 
-#include "base/log.h"
 #include "base/option_file.h"
 
 #include <ctype.h>
@@ -204,19 +203,7 @@ bool options_parse(const struct option_table *table, void *out, int argc, char *
     return true;
 }
 
-/* ---- parsed again ----------------------------------------------------------------------------- */
-
-static bool is_string(const struct option_row *row)
-{
-    return row->kind == OPTION_STRING || row->kind == OPTION_FILE;
-}
-
-static size_t size_of(const struct option_row *row)
-{
-    return is_string(row) ? sizeof(char *) : row->kind == OPTION_INT ? sizeof(int64_t) : sizeof(bool);
-}
-
-static bool is_live(const struct option_table *table, const struct option_row *row)
+bool option_is_live(const struct option_table *table, const struct option_row *row)
 {
     for (const char *const *name = table->live; name && *name; name++) {
         if (strcmp(*name, row->name) == 0) {
@@ -224,47 +211,6 @@ static bool is_live(const struct option_table *table, const struct option_row *r
         }
     }
     return false;
-}
-
-static bool differs(const struct option_row *row, const void *a, const void *b)
-{
-    const void *left = (const char *)a + row->offset;
-    const void *right = (const char *)b + row->offset;
-    return is_string(row) ? strcmp(*(const char *const *)left, *(const char *const *)right) != 0
-                          : memcmp(left, right, size_of(row)) != 0;
-}
-
-bool options_keep_strings(const struct option_table *table, const void *current, void *fresh, struct error *e)
-{
-    for (size_t i = 0; i < table->count; i++) {
-        const struct option_row *row = &table->rows[i];
-        if (is_live(table, row) && is_string(row) && differs(row, current, fresh)) {
-            const char **value = (const char **)(void *)((char *)fresh + row->offset);
-            *value = strdup(*value);
-            if (!*value) {
-                return error_set(e, ERROR_SYSTEM, "no memory for --%s", row->name);
-            }
-        }
-    }
-    return true;
-}
-
-size_t options_take_live(const struct option_table *table, void *current, const void *fresh)
-{
-    size_t taken = 0;
-    for (size_t i = 0; i < table->count; i++) {
-        const struct option_row *row = &table->rows[i];
-        if (!differs(row, current, fresh)) {
-            continue;
-        }
-        if (is_live(table, row)) {
-            memcpy((char *)current + row->offset, (const char *)fresh + row->offset, size_of(row));
-            taken++;
-        } else {
-            log_warn("option_needs_restart", LOG_STR("option", row->name));
-        }
-    }
-    return taken;
 }
 
 void options_print_help(const struct option_table *table)
@@ -277,7 +223,7 @@ void options_print_help(const struct option_table *table)
         snprintf(left, sizeof left, "--%s %s", row->name, row->value ? row->value : "");
         printf("  %-34s %s.", left, row->help);
         printf(row->fallback && *row->fallback ? " Default: %s." : "", row->fallback);
-        printf(is_live(table, row) ? " Changes on SIGHUP.\n" : "\n");
+        printf(option_is_live(table, row) ? " Changes on SIGHUP.\n" : "\n");
     }
     printf("  %-34s %s\n", "--help", "This text.");
 }
@@ -302,6 +248,6 @@ void options_print_reference(const struct option_table *table)
         env_name(table, row, env);
         printf("| `--%s` | `%s` | %s | ", row->name, env, row->fallback && *row->fallback ? row->fallback : "–");
         print_accepted(row);
-        printf(" | %s%s |\n", !live ? "" : is_live(table, row) ? "changes | " : "– | ", row->help);
+        printf(" | %s%s |\n", !live ? "" : option_is_live(table, row) ? "changes | " : "– | ", row->help);
     }
 }

@@ -44,6 +44,8 @@ struct option_rest {
 /* Fills the struct at `out` (whose fields the rows' offsets name). */
 MUST_CHECK bool options_parse(const struct option_table *table, void *out, int argc, char **argv,
                               struct option_rest *rest, struct error *e);
+/* Whether it can change while the program runs. */
+bool option_is_live(const struct option_table *table, const struct option_row *row);
 /* Parsed again while the program runs: copies the strings that are live and differ from `current`, so that nothing live
  * in `fresh` points into its file any more. A copy is never freed: whoever reads the value may have it in use. */
 MUST_CHECK bool options_keep_strings(const struct option_table *table, const void *current, void *fresh,

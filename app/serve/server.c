@@ -108,10 +108,17 @@ static bool listen_operations(struct server *s, struct error *e)
     return true;
 }
 
+static bool make_tls(struct server *s, const struct server_options *o, SSL_CTX **out, struct error *e)
+{
+    const struct tls_files files = {
+        .certificate = o->tls_certificate, .key = o->tls_key, .ticket_keys = o->tls_ticket_keys};
+    return tls_context_new(out, &files, &s->tls_metrics, e);
+}
+
 static bool listen_all(struct server *s, struct error *e)
 {
     const struct server_options *o = s->service.options;
-    if (*o->listen_tls && !tls_context_new(&s->tls, o, &s->tls_metrics, e)) {
+    if (*o->listen_tls && !make_tls(s, o, &s->tls, e)) {
         return false;
     }
     return listen_workers(s, o->listen, NULL, false, e) &&
@@ -180,7 +187,7 @@ bool server_start(struct server *s, struct error *e)
 bool server_reload(struct server *s, const struct server_options *fresh, struct error *e)
 {
     SSL_CTX *tls = NULL;
-    if (s->tls && !tls_context_new(&tls, fresh, &s->tls_metrics, e)) {
+    if (s->tls && !make_tls(s, fresh, &tls, e)) {
         return false;
     }
     for (size_t i = 0; i < s->worker_count; i++) {

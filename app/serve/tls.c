@@ -39,14 +39,14 @@ static bool refuse(const char *what, const char *file, struct error *e)
     return error_set(e, ERROR_USAGE, "%s '%s' cannot be used: %s", what, file, reason ? reason : "unknown reason");
 }
 
-static bool load_certificate(SSL_CTX *context, const struct server_options *o, struct error *e)
+static bool load_certificate(SSL_CTX *context, const struct tls_files *files, struct error *e)
 {
-    if (SSL_CTX_use_certificate_chain_file(context, o->tls_certificate) != 1) {
-        return refuse("--tls-certificate", o->tls_certificate, e);
+    if (SSL_CTX_use_certificate_chain_file(context, files->certificate) != 1) {
+        return refuse("--tls-certificate", files->certificate, e);
     }
-    if (SSL_CTX_use_PrivateKey_file(context, o->tls_key, SSL_FILETYPE_PEM) != 1 ||
+    if (SSL_CTX_use_PrivateKey_file(context, files->key, SSL_FILETYPE_PEM) != 1 ||
         SSL_CTX_check_private_key(context) != 1) {
-        return refuse("--tls-key", o->tls_key, e);
+        return refuse("--tls-key", files->key, e);
     }
     return true;
 }
@@ -58,7 +58,7 @@ static uint64_t expiry(const SSL_CTX *context)
     return ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &utc) == 1 ? (uint64_t)timegm(&utc) : 0;
 }
 
-bool tls_context_new(SSL_CTX **out, const struct server_options *o, struct tls_metrics *metrics, struct error *e)
+bool tls_context_new(SSL_CTX **out, const struct tls_files *files, struct tls_metrics *metrics, struct error *e)
 {
     SSL_CTX *context = SSL_CTX_new(TLS_server_method());
     if (!context) {
@@ -66,8 +66,8 @@ bool tls_context_new(SSL_CTX **out, const struct server_options *o, struct tls_m
     }
     SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
     SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
-    if (!load_certificate(context, o, e) ||
-        (*o->tls_ticket_keys && !tickets_use_keys(context, o->tls_ticket_keys, e))) {
+    if (!load_certificate(context, files, e) ||
+        (*files->ticket_keys && !tickets_use_keys(context, files->ticket_keys, e))) {
         SSL_CTX_free(context);
         return false;
     }

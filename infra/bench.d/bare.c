@@ -7,6 +7,7 @@
 #include "base/option.h"
 #include "serve/listen.h"
 #include "serve/request_id.h"
+#include "serve/tls.h"
 
 #include <h2o.h>
 #include <signal.h>
@@ -206,7 +207,9 @@ static bool serve(const struct options *o, struct error *e)
     int clear_fd;
     int tls_fd;
     SSL_CTX *ssl;
-    if (!tls_context_new(&ssl, o->certificate, o->key, e) || !listen_open(o->listen, &clear_fd, 1, e) ||
+    static struct tls_metrics metrics;
+    const struct tls_files files = {.certificate = o->certificate, .key = o->key, .ticket_keys = ""};
+    if (!tls_context_new(&ssl, &files, &metrics, e) || !listen_open(o->listen, &clear_fd, 1, e) ||
         !listen_open(o->listen_tls, &tls_fd, 1, e)) {
         return false;
     }
