@@ -11,7 +11,27 @@ start_replicas() {
 
 # outdated NAME: it runs since before this run, which has put something else in place.
 outdated() {
-    [[ -z ${STARTED[$1]:-} ]] && changed "$STATE/bin/atelierd" "$STATE/service/$1/run" "$STATE/tls/server.pem"
+    [[ -z ${STARTED[$1]:-} ]] && changed "$STATE/bin/atelierd" "$STATE/service/$1/run"
+}
+
+# reloads NAME OUTCOME: how many have been applied, or refused.
+reloads() {
+    fetch "$(operations "$1" /metrics)" | sed -n "s/^atelier_reloads_total{outcome=\"$2\"} //p"
+}
+
+# reload_replica NAME: it reads its files again, and this ends the script if it refuses them.
+reload_replica() {
+    local applied refused
+    applied=$(reloads "$1" applied) refused=$(reloads "$1" refused)
+    sv hup "$STATE/service/$1"
+    until_true 100 reloaded "$1" "$applied" "$refused" || die "$1 does not reload: $(last_words "$1")"
+    [[ $(reloads "$1" refused) == "$refused" ]] ||
+        die "$1 goes on as before: $(grep -F '"reload_refused"' "$STATE/log/$1/current" | tail -n 1 | jq -r .error)"
+}
+
+# reloaded NAME APPLIED REFUSED: one of the two has moved.
+reloaded() {
+    [[ $(reloads "$1" applied) != "$2" || $(reloads "$1" refused) != "$3" ]]
 }
 
 # roll NAME: out of NGINX, drain, start, ready, back in. Whatever happens, it is put back in.

@@ -26,6 +26,7 @@ write_services() {
     write_service postgres postgres.in POSTGRES "$POSTGRES"
     mkdir -p "$STATE/service/postgres/control"
     fill "$ROOT/infra/runit/postgres-terminate.in" STATE "$STATE" | put "$STATE/service/postgres/control/t" 755
+    write_options
     for name in "${REPLICAS[@]}"; do
         write_service "$name" replica.in POSTGRES_PORT "$POSTGRES_PORT" CLEAR_PORT "$(clear_port "$name")" \
             TLS_PORT "$(tls_port "$name")" OPERATIONS_PORT "$(operations_port "$name")" PATH_PREFIX "$PATH_PREFIX" \
@@ -33,6 +34,11 @@ write_services() {
     done
     write_service nginx-http nginx.in
     write_service nginx-stream nginx.in
+}
+
+# The replicas' options that people change; infra/reload has them read again.
+write_options() {
+    [[ -e $STATE/etc/atelierd.options ]] || put "$STATE/etc/atelierd.options" <<<"# ATELIERD_LOG_LEVEL=debug"
 }
 
 # process_start PID: when it began, in the kernel's ticks; with the pid this names a process for ever.

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# The stack's certificates in tls/: ca.pem (for clients), server.pem and server.key (replicas and NGINX).
+# The stack's certificates in tls/: ca.pem (for clients), server.pem and server.key (replicas and NGINX); and
+# tickets.keys, with which the replicas encrypt TLS session tickets.
 
 THIRTY_DAYS=$((30 * 24 * 3600))
 
@@ -20,6 +21,17 @@ make_certificate() {
     if ! valid "$file" || ! openssl verify -CAfile "$STATE/tls/ca.pem" "$file.pem" || [[ $(<"$file.names") != "$3" ]]; then
         make_server "$file" "${@:2}"
     fi
+    [[ -s $tls/tickets.keys ]] || add_ticket_key
+}
+
+# add_ticket_key: a new first key of 80 bytes; two of those before it stay.
+add_ticket_key() {
+    local keys=$STATE/tls/tickets.keys
+    touch "$keys"
+    {
+        head -c 80 /dev/urandom
+        head -c 160 "$keys"
+    } | put "$keys" 600
 }
 
 # valid FILE

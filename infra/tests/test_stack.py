@@ -5,6 +5,7 @@ import shlex
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 
 import pytest
@@ -169,6 +170,53 @@ def test_a_certificate_near_its_end_is_renewed(running):
         assert running.get(listener, "/products/1").status == 200
 
 
+def renew(tls, days):
+    """Another certificate of the stack's own authority."""
+    shell = ("openssl req -new -key server.key -subj /CN=localhost -addext subjectAltName=DNS:localhost,IP:127.0.0.1 |"
+             f" openssl x509 -req -CA ca.pem -CAkey ca.key -days {days} -copy_extensions copy -out server.new"
+             " && cat server.new >server.pem && rm server.new")
+    subprocess.run(["sh", "-c", shell], cwd=tls, check=True, capture_output=True)
+
+
+def presented(running, listener):
+    """The certificate that a new connection is shown."""
+    with running.client(listener) as client:
+        return ssl.DER_cert_to_PEM_cert(client.socket.getpeercert(binary_form=True))
+
+
+def test_reload_takes_up_a_certificate_and_options_without_a_restart(running):
+    before = running.pids()
+    options = running.folder / "etc" / "atelierd.options"
+    renew(running.folder / "tls", days=40)
+    options.write_text("ATELIERD_CACHE_CONTROL=by-options\n")
+    running.run("reload").ok()
+    for listener in ("tls", "edge"):
+        wait_until(f"{listener} shows it", lambda: presented(running, listener)
+                   == (running.folder / "tls" / "server.pem").read_text(), 5)
+    for listener in ("http", "tls"):
+        wait_until("the option is in force",
+                   lambda: running.get(listener, "/products/1")["cache-control"] == "by-options", 5)
+    options.write_text("ATELIERD_CACHE_CONTROL\n")
+    running.run("reload", "r2").refused("r2 goes on as before", "atelierd.options line 1")
+    assert running.get("http", "/products/1")["cache-control"] == "by-options"
+    options.write_text("")
+    running.run("reload", "r1", "r2", "r3").ok()
+    running.run("reload", "postgres").refused("'postgres'", status=2)
+    assert running.pids() == before
+
+
+def test_ticket_keys_are_rotated_and_two_old_ones_are_kept(running):
+    keys = running.folder / "tls" / "tickets.keys"
+    before, all_keys = running.pids(), keys.read_bytes()
+    for _ in range(3):
+        running.run("rotate-tickets").ok()
+        now = keys.read_bytes()
+        assert len(now) == min(len(all_keys) + 80, 240) and now[80:] == all_keys[:160] and now[:80] not in all_keys
+        all_keys = now
+    assert keys.stat().st_mode & 0o777 == 0o600 and running.pids() == before
+    assert running.get("tls", "/products/1").status == 200
+
+
 @pytest.mark.slow
 def test_two_stacks_run_side_by_side(running, managed):
     managed.up("--products", 7).ok()
@@ -273,5 +321,5 @@ def test_a_folder_that_is_no_stack_is_left_alone(folder):
 
 def test_without_a_stack_there_is_nothing_to_stop_and_nobody_to_ask(managed):
     assert "nothing to stop" in managed.run("down").ok().out
-    for script in ("psql", "status", "restart"):
+    for script in ("psql", "status", "restart", "reload", "rotate-tickets"):
         managed.run(script).refused("infra/up")
