@@ -13,7 +13,7 @@ static void begin(void)
 {
     struct error e;
     log_set_level(LOG_ERROR);
-    r = (struct refresher){.random = 7};
+    r = (struct refresher){.random = UINT64_C(7) << 40};
     assert_true(cache_new(&r.cache, 0, &e));
     canary_init(&r);
 }

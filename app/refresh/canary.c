@@ -27,18 +27,18 @@ void canary_sent(struct canary *c, bool committed)
 
 /* ---- the refresher -------------------------------------------------------------------------- */
 
-/* Of 2⁶² ids each replica draws its own. */
-static void draw_id(struct refresher *r)
+/* Each replica begins somewhere among 2⁶³ ids, and goes on from there. */
+static void next_id(struct refresher *r)
 {
-    int64_t id =
-        -1 - refresher_jitter(r, INT64_C(1) << 31) * (INT64_C(1) << 31) - refresher_jitter(r, INT64_C(1) << 31);
+    int64_t id = r->feed.canary > INT64_MIN + 1 ? r->feed.canary - 1 : -1;
     r->feed.canary = id;
     atomic_store(&r->canary.id, id);
 }
 
 void canary_init(struct refresher *r)
 {
-    draw_id(r);
+    r->feed.canary = -(int64_t)(r->random >> 1);
+    next_id(r);
 }
 
 void canary_was_read(struct refresher *r, stamp s)
@@ -90,20 +90,20 @@ void canary_keep(struct refresher *r)
         histogram_add(&r->metrics.visible, canary_bounds_us, c->shown_us - c->sent_us);
         end(r);
     } else if (c->dropped || state == CANARY_FAILED) {
-        draw_id(r);
+        next_id(r);
         end(r);
     } else if (clock_us() - c->sent_us > CANARY_LOST_US && !is_queued(r)) {
         metric_add(&r->metrics.canaries_lost, 1);
         log_warn("canary_lost", LOG_INT("ms", CANARY_LOST_US / 1000),
                  LOG_STR("meaning", "what was committed so long ago is not shown"));
-        draw_id(r);
+        next_id(r);
         end(r);
     }
 }
 
 void canary_drop(struct refresher *r)
 {
-    draw_id(r);
+    next_id(r);
     r->canary.read = false;
     r->canary.shown_us = 0;
     r->canary.dropped = atomic_load(&r->canary.state) != CANARY_NONE;

@@ -93,14 +93,15 @@ static void take_wish(int64_t id, void *context)
 
 /* Slots that say "no such product" are forgotten, but never while a slice or digests are under way: it may have
  * read the product before it was deleted, and only the slot knows better. Nor while the feed is lost: a crash may have
- * taken the deletion back, and what is not there cannot be marked. */
-static void forget_absent(struct refresher *r, int64_t now)
+ * taken the deletion back, and what is not there cannot be marked. And by the age at the last proof, not now: this
+ * thread may have stood still since, and Postgres may have crashed. */
+static void forget_absent(struct refresher *r)
 {
     struct slot *slot;
     bool wait = r->load.under_way > 0 || audit_needs_slots(r) || !r->feed.pg.connection;
     while (!wait && (slot = r->set.head[URGENCY_ABSENT])) {
         const struct entry *e = atomic_load_explicit(&slot->entry, memory_order_relaxed);
-        if (now - e->published_us < ABSENT_MS * INT64_C(1000)) {
+        if (cache_proved_us(r->cache) - e->published_us < ABSENT_MS * INT64_C(1000)) {
             return;
         }
         change_set_drop(&r->set, slot);
@@ -118,7 +119,7 @@ static void keep_house(struct refresher *r)
     }
     r->next_reclaim_us = now + RECLAIM_MS * 1000;
     metric_set(&r->metrics.backlog, change_set_backlog(&r->set) + r->ids_fetching);
-    forget_absent(r, now);
+    forget_absent(r);
     room_keep(r, now);
     canary_keep(r);
     load_report(r);
