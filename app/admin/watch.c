@@ -1,6 +1,7 @@
 /* What /status says for those who watch: the operators' page, above all. */
 #include "admin/watch.h"
 
+#include "base/clock.h"
 #include "base/metric.h"
 
 #include <inttypes.h>
@@ -27,10 +28,11 @@ static void print_recent(const struct refresher *r, struct text *out)
 {
     struct recent_change recent[RECENT_MAX];
     size_t count = refresher_recent(r, recent);
+    int64_t since_1970_us = clock_wall_us() - clock_us();
     text_str(out, "\"recent\":[");
     for (size_t i = 0; i < count; i++) {
         text_printf(out, "%s{\"id\":\"%" PRId64 "\",\"ms\":%" PRId64 "}", i ? "," : "", recent[i].id,
-                    recent[i].wall_us / 1000);
+                    (recent[i].us + since_1970_us) / 1000);
     }
     text_str(out, "],");
 }

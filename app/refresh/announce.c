@@ -73,7 +73,7 @@ static bool append(struct refresher *r, const struct pending *p, bool loose)
     }
     b->loose = loose;
     events_append(r->cache, &b);
-    recent_add(&r->recent, p->ids, p->count);
+    recent_add(&r->recent, cache_proved_us(r->cache), p->ids, p->count);
     return true;
 }
 
@@ -193,7 +193,7 @@ static void close_bulk(struct refresher *r)
     struct announce *a = &r->announce;
     static const int64_t everything = 0;
     if (append_reload(r, a->bulk.era, &a->bulk.to, a->bulk.reason, false)) {
-        recent_add(&r->recent, &everything, 1);
+        recent_add(&r->recent, cache_proved_us(r->cache), &everything, 1);
         a->bulk.open = false;
         id_list_fini(&a->bulk.ids);
     }

@@ -1,19 +1,16 @@
 #include "refresh/recent.h"
 
-#include "base/clock.h"
-
 void recent_init(struct recent *r)
 {
     pthread_mutex_init(&r->mutex, NULL);
 }
 
-void recent_add(struct recent *r, const int64_t *ids, size_t count)
+void recent_add(struct recent *r, int64_t us, const int64_t *ids, size_t count)
 {
-    int64_t now_us = clock_wall_us();
     size_t from = count > RECENT_MAX ? count - RECENT_MAX : 0;
     pthread_mutex_lock(&r->mutex);
     for (size_t i = from; i < count; i++) {
-        r->at[r->count++ % RECENT_MAX] = (struct recent_change){.id = ids[i], .wall_us = now_us};
+        r->at[r->count++ % RECENT_MAX] = (struct recent_change){.id = ids[i], .us = us};
     }
     pthread_mutex_unlock(&r->mutex);
 }

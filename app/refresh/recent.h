@@ -7,8 +7,8 @@
 enum { RECENT_MAX = 12 };
 
 struct recent_change {
-    int64_t id;      /* 0: everything may have changed */
-    int64_t wall_us; /* when it was published, since 1970 */
+    int64_t id; /* 0: everything may have changed */
+    int64_t us; /* clock_us of the newest log read by then */
 };
 
 struct recent {
@@ -18,6 +18,6 @@ struct recent {
 };
 
 void recent_init(struct recent *r);
-void recent_add(struct recent *r, const int64_t *ids, size_t count);
+void recent_add(struct recent *r, int64_t us, const int64_t *ids, size_t count);
 /* The newest first; how many. */
 size_t recent_copy(struct recent *r, struct recent_change out[RECENT_MAX]);
