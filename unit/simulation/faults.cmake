@@ -3,7 +3,7 @@
 planted(mark_skipped cache/cache.c "atomic_store_explicit(&slot->mark, s, memory_order_release)" "(void)s")
 planted(mark_not_compared cache/publish.c "e->stamp < mark || e->stamp < cache_floor(c)" "e->stamp < cache_floor(c)")
 planted(entry_not_compared cache/publish.c "old && e->stamp <= old->stamp ? PUBLISH_OLD : PUBLISH_DONE" "PUBLISH_DONE")
-planted(arriving_not_counted cache/cache.c "if (!slot->arriving &&" "if (false &&")
+planted(arriving_not_counted cache/cache.c "if (slot->id > 0 && !slot->arriving &&" "if (false &&")
 planted(proof_of_the_answer refresh/follow.c "cache_set_proved(r->cache, c->sent_us)" "cache_set_proved(r->cache, clock_us())")
 planted(applied_before_marks refresh/follow.c "stamp s = stamp_of(r, &c->snapshot)"
         "stamp s = (apply(r, c), stamp_of(r, &c->snapshot))")
