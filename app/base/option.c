@@ -222,8 +222,10 @@ void options_print_help(const struct option_table *table)
         char left[64];
         snprintf(left, sizeof left, "--%s %s", row->name, row->value ? row->value : "");
         printf("  %-34s %s.", left, row->help);
-        printf(row->fallback && *row->fallback ? " Default: %s." : "", row->fallback);
-        printf(option_is_live(table, row) ? " Changes on SIGHUP.\n" : "\n");
+        if (row->fallback && *row->fallback) {
+            printf(" Default: %s.", row->fallback);
+        }
+        printf("%s\n", option_is_live(table, row) ? " Changes on SIGHUP." : "");
     }
     printf("  %-34s %s\n", "--help", "This text.");
 }

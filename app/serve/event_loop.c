@@ -6,7 +6,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { ACCEPTS_A_TURN = 16, TURN_MS = 100 };
+enum {
+    ACCEPTS_A_TURN = 16,
+    TURN_MS = 100,
+    IDLE_US = 1000000, /* from the drain on; as long as libh2o waits between its two GOAWAYs */
+};
 
 struct drain_order {
     struct loop_order super;
@@ -87,7 +91,9 @@ static void rotate(struct event_loop *loop)
 
 /* ---- draining ------------------------------------------------------------------------------- */
 
-/* An idle HTTP/1.1 connection sees the end of input and closes; one with a request in flight is not reading, and
+/* A client that goes on asking hears "Connection: close" with its next answer. If idle connections were closed at once,
+ * its next request could be on its way, and lost; so that is done to those that have not asked for a second.
+ * Such an HTTP/1.1 connection sees the end of input and closes; one with a request in flight is not reading, and
  * closes after its answer. (HTTP/2 connections get GOAWAY from h2o itself.) */
 static int end_input(h2o_req_t *req, void *context)
 {
@@ -111,8 +117,11 @@ static void start_drain(struct event_loop *loop, struct loop_order *order)
     if (loop->draining) {
         return;
     }
+    int64_t now = clock_us();
     loop->draining = true;
     loop->drain_deadline_us = H2O_STRUCT_FROM_MEMBER(struct drain_order, super, order)->deadline_us;
+    int64_t half_us = (loop->drain_deadline_us - now) / 2;
+    loop->end_idle_us = now + (half_us < IDLE_US ? half_us : IDLE_US);
     for (size_t i = 0; i < loop->listener_count; i++) {
         /* Closing a listening socket resets the connections that wait in it: take them out first. */
         while (accept_one(&loop->listeners[i])) {
@@ -146,7 +155,9 @@ static bool is_drained(struct event_loop *loop)
     if (!loop->draining) {
         return false;
     }
-    end_idle_http1(loop);
+    if (clock_us() >= loop->end_idle_us) {
+        end_idle_http1(loop);
+    }
     return atomic_load_explicit(&loop->connections, memory_order_relaxed) == 0 || clock_us() >= loop->drain_deadline_us;
 }
 

@@ -53,8 +53,8 @@ struct event_loop {
     size_t listener_count;
     size_t connections_max;
     bool draining;
-    bool busy; /* set by before_wait: there is more to do, so it does not wait */
-    int64_t drain_deadline_us;
+    bool busy;                              /* set by before_wait: there is more to do, so it does not wait */
+    int64_t drain_deadline_us, end_idle_us; /* end_idle: from then on idle HTTP/1.1 connections are closed */
 
     /* shared */
     pthread_t thread;
