@@ -77,7 +77,7 @@ def test_loader_io_reads_its_token_until_it_is_taken_back(running):
     running.up("--loaderio", token).ok()
     running.up().ok()
     for answer in answers("http") + answers("edge"):
-        assert (answer.status, answer.body, answer.headers["content-type"]) == (200, token.encode(), "text/plain")
+        assert (answer.status, answer.body, dict(answer.headers)["content-type"]) == (200, token.encode(), "text/plain")
     assert running.get("http", f"/{token}x.txt").status == 404 and running.get("http", f"/{token}").status == 404
     running.up("--loaderio", "").ok()
     assert [answer.status for answer in answers("http")] == [404] * 3
