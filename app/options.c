@@ -33,7 +33,8 @@ static const struct option_row rows[] = {
     INT("connections-max", serve.tuning.connections_max, "10000", 1, 1000000, "N",
         "Connections a worker holds; more are closed"),
     INT("connection-age-max-s", serve.connection_age_max_s, "300", 0, 86400, "S",
-        "Connections are asked to go at an age between half of this and this, so that clients spread again; 0: never"),
+        "Connections are asked to go before this age, those of a worker together, so that clients spread again; 0: "
+        "never"),
     INT("wait-ms", serve.tuning.wait_ms, "100", 1, 10000, "MS", "How long a request waits for a fresher document"),
     INT("waiters-max", serve.tuning.waiters_max, "1024", 0, 1000000, "N", "Requests that may wait at once"),
     INT("unproven-after-ms", serve.tuning.unproven_after_ms, "250", 1, 3600000, "MS",
