@@ -65,7 +65,8 @@ def test_a_patch_that_no_longer_applies_says_so(own):
 
 @pytest.mark.slow
 @pytest.mark.limit(600)
-@pytest.mark.parametrize("name", PLANTED)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.long if "before" in settings else ())
+                                  for name, (_, settings) in PLANTED.items()])  # "before": seconds in which nothing happens
 def test_a_planted_fault_is_found(name, planting, template, own, monkeypatch):
     monkeypatch.setattr(atelier.build, "BUILD", planting.plant(name, own / "build"))
     crimes, settings = PLANTED[name]

@@ -354,7 +354,7 @@ const JOURNEYS = {
       clearInterval(load);
     }
     psql("UPDATE products SET slogan = 'seen by operators' WHERE id = 5");
-    await shown.getByText('product 5').waitFor();
+    await shown.getByText('product 5').first().waitFor();
     await until('it is counted', async () => /r1 0?\.?\d*[1-9]/.test(await spoken(legend('Changes a second'))));
     psql("UPDATE products SET slogan = 's' WHERE id = 5");
 

@@ -8,6 +8,7 @@ THIRTY_DAYS=$((30 * 24 * 3600))
 make_certificates() {
     make_authority
     make_certificate server localhost "DNS:localhost, DNS:atelier.localhost, IP:127.0.0.1, IP:::1"
+    [[ -s $STATE/tls/tickets.keys ]] || add_ticket_key
 }
 
 make_authority() {
@@ -21,7 +22,6 @@ make_certificate() {
     if ! valid "$file" || ! openssl verify -CAfile "$STATE/tls/ca.pem" "$file.pem" || [[ $(<"$file.names") != "$3" ]]; then
         make_server "$file" "${@:2}"
     fi
-    [[ -s $tls/tickets.keys ]] || add_ticket_key
 }
 
 # add_ticket_key: a new first key of 80 bytes; two of those before it stay.

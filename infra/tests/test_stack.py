@@ -307,7 +307,9 @@ def test_an_interrupted_up_leaves_nothing_running(managed, printed):
     up = managed.script("up", "--port-offset", managed.offset, "--products", 5)
     text = ""
     while printed not in text:
-        text += up.stdout.read(1)
+        more = up.stdout.read(1)
+        assert more, f"it ended before: {text}{up.stderr.read()}"
+        text += more
     up.send_signal(signal.SIGINT)
     _, said = up.communicate(timeout=60)
     assert (up.returncode, "interrupted" in said) == (130, True), said
