@@ -35,7 +35,7 @@ def test_systemd_finds_nothing_wrong(name, folder):
     assert analyze("verify", copy_of(name, folder)) == (0, "")
 
 
-@pytest.mark.parametrize("directive", ["NoNewPrivileges", "TimeoutStopSec", "EnvironmentFile"])
+@pytest.mark.parametrize("directive", ["NoNewPrivileges", "TimeoutStopSec", "WatchdogSec"])
 def test_a_misspelt_directive_is_found(directive, folder):
     status, said = analyze("verify", copy_of("atelierd@.service", folder, **{directive: directive + "z"}))
     assert f"'{directive}z'" in said, (status, said)
