@@ -52,7 +52,7 @@ usage_error() {
 
 # The comment at the top of the script is its help.
 print_help() {
-    sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"
+    sed -n '2,/^[^#]/{/^# shellcheck /!s/^# \{0,1\}//p}' "$0"
     trap - EXIT
     exit 0
 }

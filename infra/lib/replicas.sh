@@ -19,14 +19,24 @@ reloads() {
     fetch "$(operations "$1" /metrics)" | sed -n "s/^atelier_reloads_total{outcome=\"$2\"} //p"
 }
 
-# reload_replica NAME: it reads its files again, and this ends the script if it refuses them.
+# reload_replica NAME: it reads its files again, and this ends the script if it refuses them. What has to wait for a
+# restart is said.
 reload_replica() {
-    local applied refused
+    local applied refused since waiting
+    since=$(date -u +%FT%T.%6NZ)
     applied=$(reloads "$1" applied) refused=$(reloads "$1" refused)
     sv hup "$STATE/service/$1"
     until_true 100 reloaded "$1" "$applied" "$refused" || die "$1 does not reload: $(last_words "$1")"
     [[ $(reloads "$1" refused) == "$refused" ]] ||
         die "$1 goes on as before: $(grep -F '"reload_refused"' "$STATE/log/$1/current" | tail -n 1 | jq -r .error)"
+    until_true 10 since "$since" reloaded "$1" >/dev/null || true # svlogd writes a moment later
+    waiting=$(since "$since" option_needs_restart "$1" | jq -r '"--" + .option' | sort -u | paste -sd ' ') || true
+    [[ -z $waiting ]] || STEP_NOTE="$waiting: not before infra/restart"
+}
+
+# since TIME EVENT NAME: the replica's lines of its log about that, from then on.
+since() {
+    grep -F "\"$2\"" "$STATE/log/$3/current" | jq -ce --arg time "$1" 'select(.time >= $time)'
 }
 
 # reloaded NAME APPLIED REFUSED: one of the two has moved.

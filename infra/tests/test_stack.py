@@ -202,8 +202,10 @@ def test_reload_takes_up_a_certificate_and_options_without_a_restart(running):
     options.write_text("ATELIERD_CACHE_CONTROL\n")
     running.run("reload", "r2").refused("r2 goes on as before", "atelierd.options line 1")
     assert running.get("http", "/products/1")["cache-control"] == "by-options"
+    options.write_text("ATELIERD_FETCHERS=4\n")
+    assert "--fetchers: not before infra/restart" in running.run("reload", "r2").ok().out
     options.write_text("")
-    running.run("reload", "r1", "r2", "r3").ok()
+    assert "not before" not in running.run("reload", "r1", "r2", "r3").ok().out
     running.run("reload", "postgres").refused("'postgres'", status=2)
     assert running.pids() == before
 
@@ -314,6 +316,13 @@ def test_an_interrupted_up_leaves_nothing_running(managed, printed):
     _, said = up.communicate(timeout=60)
     assert (up.returncode, "interrupted" in said) == (130, True), said
     assert not managed.processes()
+
+
+@pytest.mark.parametrize("script", ["up", "down", "psql", "status", "restart", "reload", "rotate-tickets", "backup", "restore", "test"])
+def test_help_is_for_people(script):
+    done = subprocess.run([ROOT / "infra" / script, "--help"], capture_output=True, text=True, timeout=10)
+    assert done.returncode == 0 and not done.stderr and f"infra/{script} " in done.stdout
+    assert "shellcheck" not in done.stdout.replace("(shellcheck)", "")
 
 
 def test_a_folder_that_is_no_stack_is_left_alone(folder):
