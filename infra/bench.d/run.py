@@ -6,15 +6,12 @@ import contextlib
 import json
 import os
 import random
-import shutil
 import sys
-import tempfile
 from datetime import datetime, timezone
-from pathlib import Path
 
 import table
 from settings import DOCUMENTS, HERE, parse
-from measuring import commit, copy_of, machine, main, result_file, say
+from measuring import commit, copy_of, machine, main, result_file, say, scratch
 from servers import BARE, OURS, build_bare
 
 SAMPLE = 50  # documents compared byte by byte, on each server and protocol
@@ -114,9 +111,7 @@ class Bench:
 
 def bench(settings):
     with contextlib.ExitStack() as ending:
-        folder = Path(tempfile.mkdtemp(prefix="atelier-bench-"))
-        ending.callback(shutil.rmtree, folder, ignore_errors=True)
-        folder.chmod(0o755)
+        folder = ending.enter_context(scratch("bench"))
         run = Bench(settings, folder, ending)
         say(f"Postgres, {settings.products} products, the servers …")
         run.prepare()

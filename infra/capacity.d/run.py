@@ -1,9 +1,7 @@
 """Measures what a replica costs Postgres, idle and while the catalogue changes: what infra/capacity runs."""
 import json
 import re
-import shutil
 import sys
-import tempfile
 import time
 from datetime import datetime, timezone
 from pathlib import Path
@@ -11,7 +9,7 @@ from statistics import mean, median
 
 import table
 from settings import HERE, ROOT, parse
-from measuring import REPLICAS, commit, machine, main, output_of, result_file, say
+from measuring import REPLICAS, commit, machine, main, output_of, result_file, say, scratch
 
 RATES = (0, 100, 1000)  # changes a second
 WRITERS = 8
@@ -107,23 +105,18 @@ def measure_rate(stack, rate, settings):
 
 def measure(settings):
     from stack import Stack
-    folder = Path(tempfile.mkdtemp(prefix="atelier-capacity-"))
-    try:
-        folder.chmod(0o755)
-        with Stack(folder) as stack:
-            say(f"Postgres, {settings.products} products …")
-            stack.start(shared_preload_libraries="pg_stat_statements", **{"pg_stat_statements.track_utility": "on"})
-            stack.postgres.psql("postgres", "CREATE EXTENSION pg_stat_statements SCHEMA public")
-            stack.load(settings.products, 1)
-            stack.replicas_up()
-            replica = stack.replicas[0]
-            return {"date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-                    "commit": commit("migrations", "infra/capacity.d/run.py"), "machine": machine(), "postgres": stack.settings(),
-                    "setup": {"products": settings.products, "seconds": settings.seconds, "replicas": len(REPLICAS)},
-                    "series": len(replica.metrics().rows),
-                    "rates": {str(rate): measure_rate(stack, rate, settings) for rate in RATES}}
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with scratch("capacity") as folder, Stack(folder) as stack:
+        say(f"Postgres, {settings.products} products …")
+        stack.start(shared_preload_libraries="pg_stat_statements", **{"pg_stat_statements.track_utility": "on"})
+        stack.postgres.psql("postgres", "CREATE EXTENSION pg_stat_statements SCHEMA public")
+        stack.load(settings.products, 1)
+        stack.replicas_up()
+        replica = stack.replicas[0]
+        return {"date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+                "commit": commit("migrations", "infra/capacity.d/run.py"), "machine": machine(), "postgres": stack.settings(),
+                "setup": {"products": settings.products, "seconds": settings.seconds, "replicas": len(REPLICAS)},
+                "series": len(replica.metrics().rows),
+                "rates": {str(rate): measure_rate(stack, rate, settings) for rate in RATES}}
 
 
 def work(settings):

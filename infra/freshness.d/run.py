@@ -3,16 +3,13 @@
 The words are infra/freshness's own; --check only says whether they are acceptable.
 """
 import json
-import shutil
 import sys
-import tempfile
 from datetime import datetime, timezone
-from pathlib import Path
 
 import table
 from settings import HERE, parse
 from figures import read
-from measuring import commit, machine, main, result_file, say
+from measuring import commit, machine, main, result_file, say, scratch
 
 PITCH_MS, BOUND_MS = 0.25, 250  # of client.c
 
@@ -63,16 +60,11 @@ PARTS = {"bound": measure_bound, "writers": measure_writers}
 
 def measure(settings):
     from stack import Stack
-    folder = Path(tempfile.mkdtemp(prefix="atelier-freshness-"))
-    try:
-        folder.chmod(0o755)
-        with Stack(folder) as stack:
-            say(f"Postgres, {settings.products} products …")
-            stack.start()
-            stack.load(settings.products, settings.seed)
-            return {part: PARTS[part](stack, settings, folder) for part in settings.parts}
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with scratch("freshness") as folder, Stack(folder) as stack:
+        say(f"Postgres, {settings.products} products …")
+        stack.start()
+        stack.load(settings.products, settings.seed)
+        return {part: PARTS[part](stack, settings, folder) for part in settings.parts}
 
 
 def add_earlier(result, settings):

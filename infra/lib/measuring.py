@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,6 +51,17 @@ def check_output(output):
 
 def say(text):
     print(text, flush=True)
+
+
+@contextmanager
+def scratch(name):
+    """A folder that Postgres's user, too, may look into; it is removed at the end."""
+    folder = Path(tempfile.mkdtemp(prefix=f"atelier-{name}-"))
+    try:
+        folder.chmod(0o755)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def copy_of(program, folder):

@@ -3,10 +3,8 @@
 The words are infra/rolling's own; --check only says whether they are acceptable.
 """
 import json
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from datetime import datetime, timezone
 from pathlib import Path
@@ -15,7 +13,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent / "lib"), str(HERE.parent / "tests"), str(HERE.parents[1] / "integration")]
 
 from managed import Managed  # noqa: E402  the scripts of infra/, as a person uses them
-from measuring import Parser, check_output, commit, machine, main, result_file, say, whole  # noqa: E402
+from measuring import Parser, check_output, commit, machine, main, result_file, say, scratch, whole  # noqa: E402
 
 LISTENERS = ("http", "edge", "tls")
 WARM_UP_S = 2  # of load, before the first restart and after the last
@@ -65,19 +63,17 @@ def summary(load):
 
 
 def work(settings):
-    folder = Path(tempfile.mkdtemp(prefix="atelier-rolling-"))
-    folder.chmod(0o755)
-    stack = Managed(folder / "state")
     result = {"date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
               "commit": commit("infra", "integration/atelier"), "machine": machine(),
               "setup": {"times": settings.times, "rate": settings.rate, "products": settings.products}}
-    try:
-        say("a stack …")
-        stack.run("up", "--port-offset", stack.offset, "--products", settings.products, limit=600).ok()
-        result |= measure(stack, build(folder), settings)
-    finally:
-        stack.run("down", "--wipe")
-        shutil.rmtree(folder, ignore_errors=True)
+    with scratch("rolling") as folder:
+        stack = Managed(folder / "state")
+        try:
+            say("a stack …")
+            stack.run("up", "--port-offset", stack.offset, "--products", settings.products, limit=600).ok()
+            result |= measure(stack, build(folder), settings)
+        finally:
+            stack.run("down", "--wipe")
     result["summary"] = summary(result["load"])
     output = settings.output or result_file(HERE, result["date"], result["commit"])
     output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")

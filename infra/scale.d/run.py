@@ -4,18 +4,15 @@ The words are infra/scale's own; --check only says whether they are acceptable.
 """
 import importlib
 import json
-import shutil
 import sys
-import tempfile
 import time
 from datetime import datetime, timezone
-from pathlib import Path
 
 import table
 from settings import HERE, parse
 from budget import Budget
 from figures import read
-from measuring import commit, machine, main, result_file, say
+from measuring import commit, machine, main, result_file, say, scratch
 
 # Beyond what the tests take: what somebody would give a catalogue of this size.
 POSTGRES = {"shared_buffers": "256MB", "maintenance_work_mem": "256MB", "checkpoint_timeout": "15min"}
@@ -77,21 +74,16 @@ def measure_size(stack, products, settings, result):
 def measure(settings, result):
     from stack import Stack
     budget = Budget(settings.minutes * 60, settings.parts)
-    folder = Path(tempfile.mkdtemp(prefix="atelier-scale-"))
-    try:
-        folder.chmod(0o755)
-        with Stack(folder) as stack:
-            say("Postgres …")
-            stack.start(**POSTGRES)
-            for products in settings.sizes:
-                if not budget.fits(products):
-                    result.skip(products, budget.needed(products), budget.left)
-                    continue
-                begun = time.monotonic()
-                measure_size(stack, products, settings, result)
-                budget.took(products, time.monotonic() - begun)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with scratch("scale") as folder, Stack(folder) as stack:
+        say("Postgres …")
+        stack.start(**POSTGRES)
+        for products in settings.sizes:
+            if not budget.fits(products):
+                result.skip(products, budget.needed(products), budget.left)
+                continue
+            begun = time.monotonic()
+            measure_size(stack, products, settings, result)
+            budget.took(products, time.monotonic() - begun)
 
 
 NEVER = (("bulk", "stale", "stale reads that did not say so"), ("data", "rows_lost", "rows lost by an import"))
