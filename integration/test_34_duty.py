@@ -9,7 +9,7 @@ from atelier.postgres import USER
 from atelier.proxy import behind
 from atelier.sessions import Ear
 from atelier.waiting import wait_until
-from atelier.watching import BOUND, Probes, expected_of, milliseconds
+from atelier.watching import Probes, expected_of, milliseconds
 
 BACK = 1.0  # seconds after which a replica is exact again once Postgres can be reached
 MANY = """\\set id random(101, 150)
@@ -125,10 +125,10 @@ def test_a_writer_that_stays_open_through_duty(three):
             f"SELECT 1 FROM pg_locks WHERE {LOCK}").fetchone(), 30)
         assert duty(here) == "here", "it still reads for the silent ones"
         early.execute("COMMIT")
-        probes.watch.seconds_until_shown(expected_of(probes.owner, 4, 6), BOUND)
+        probes.watch.seconds_until_shown(expected_of(probes.owner, 4, 6))
         wait_off_duty(replicas)  # however long the other one lasts
         silent.execute("COMMIT")
-        probes.watch.seconds_until_shown(expected_of(probes.owner, 5), BOUND)
+        probes.watch.seconds_until_shown(expected_of(probes.owner, 5))
 
 
 def test_duty_is_not_had_by_force(three):

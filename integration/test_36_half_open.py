@@ -11,7 +11,7 @@ from atelier.duty import wait_off_duty
 from atelier.postgres import USER
 from atelier.proxy import Proxy, behind
 from atelier.waiting import wait_until
-from atelier.watching import BOUND, Probes, expected_of, milliseconds
+from atelier.watching import Probes, expected_of, milliseconds
 
 BACK = 1.0  # seconds after which a replica is exact again once Postgres can be reached
 FOUND = 1.0  # … after which a half-open connection is given up
@@ -79,7 +79,7 @@ def test_a_half_open_connection_is_replaced(three, far, name):
             wait_replaced(proxy, name, FOUND + BACK)
             replaced = time.monotonic() - since
             print(f"{name}: exact after {exact * 1000:.0f} ms, replaced after {replaced * 1000:.0f} ms")
-            probes.probe(limit=BOUND)
+            probes.probe()
 
 
 def test_a_fetch_that_waits_for_long_is_found_half_open(three, far):

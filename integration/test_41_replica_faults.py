@@ -58,7 +58,7 @@ def test_an_empty_catalogue_is_ready_and_empty(own_stack):
     check_problem(replica.get("/products/1"), 404, "unknown-product")
     with stack.postgres.connect("atelier_owner") as owner, Watch(stack.replicas) as watch:
         catalogue.add_product(owner, 1)
-        watch.seconds_until_shown(expected_of(owner, 1), 0.25)
+        watch.seconds_until_shown(expected_of(owner, 1))
 
 
 # ── dying ──
