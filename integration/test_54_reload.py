@@ -14,6 +14,7 @@ from atelier.http2 import Http2
 from atelier.metrics import Moves
 from atelier.replica import Replica
 from atelier.tls import Certificates
+from atelier.visitor import Visitor
 from atelier.waiting import wait_until
 
 VERSIONS = pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["1.2", "1.3"])
@@ -223,28 +224,6 @@ def test_handshakes_are_counted_and_those_that_fail(stack):
 
 # ── session tickets ──
 
-class Visitor:
-    """A client that keeps its session, as browsers do."""
-
-    def __init__(self, stack, version):
-        self.context = stack.certificates.context()
-        self.context.minimum_version = self.context.maximum_version = version
-        self.session = None
-
-    def set_alpn_protocols(self, names):
-        self.context.set_alpn_protocols(names)
-
-    def wrap_socket(self, *words, **how):
-        return self.context.wrap_socket(*words, session=self.session, **how)
-
-    def resumes(self, replica, keep=True):
-        """Whether its session is resumed there; afterwards it has the session of this visit, unless it shall not keep it."""
-        with Http1(replica.tls, self) as client:
-            assert client.get("/products/11").status == 200
-            self.session = client.socket.session if keep else self.session
-            return client.socket.session_reused
-
-
 @pytest.fixture
 def keys(own):
     path = own / "ticket.keys"
@@ -273,49 +252,49 @@ def rotate(keys, replicas, kept=2):
 @VERSIONS
 def test_a_session_goes_on_at_another_replica_and_after_a_restart(stack, pair, version):
     r4, r5 = pair
-    visitor = Visitor(stack, version)
+    visitor = Visitor(stack.certificates.context(), version)
     moves = Moves([r5])
-    assert not visitor.resumes(r4)
-    assert visitor.resumes(r5)
+    assert not visitor.resumes(r4.tls)
+    assert visitor.resumes(r5.tls)
     assert moves.of("atelier_tls_handshakes_total", resumed="yes") == 1
     r4.stop()
     r4.start_ready()
-    assert visitor.resumes(r4)
+    assert visitor.resumes(r4.tls)
 
 
 @VERSIONS
 def test_without_shared_keys_a_session_is_its_replica_s(stack, version):
-    visitor = Visitor(stack, version)
+    visitor = Visitor(stack.certificates.context(), version)
     first, second = stack.replicas[:2]
-    assert not visitor.resumes(first)
-    assert visitor.resumes(first)
-    assert not visitor.resumes(second)
+    assert not visitor.resumes(first.tls)
+    assert visitor.resumes(first.tls)
+    assert not visitor.resumes(second.tls)
 
 
 @VERSIONS
 def test_keys_are_rotated_and_a_ticket_of_an_old_one_is_renewed(stack, pair, keys, version):
     r4, r5 = pair
-    stays, comes_back = Visitor(stack, version), Visitor(stack, version)
-    assert not stays.resumes(r4) and not comes_back.resumes(r4)
+    stays, comes_back = Visitor(stack.certificates.context(), version), Visitor(stack.certificates.context(), version)
+    assert not stays.resumes(r4.tls) and not comes_back.resumes(r4.tls)
     for replica in (r5, r4):
         rotate(keys, pair)
-        wait_until("the workers follow", lambda: stays.resumes(replica), 1)
-        assert comes_back.resumes(replica, keep=False), "the ticket of the first day"
+        wait_until("the workers follow", lambda: stays.resumes(replica.tls), 1)
+        assert comes_back.resumes(replica.tls, keep=False), "the ticket of the first day"
     rotate(keys, pair)
-    assert stays.resumes(r5), "its ticket was renewed at each visit"
-    assert not comes_back.resumes(r4, keep=False), "the key of its ticket is gone"
+    assert stays.resumes(r5.tls), "its ticket was renewed at each visit"
+    assert not comes_back.resumes(r4.tls, keep=False), "the key of its ticket is gone"
 
 
 @pytest.mark.parametrize("size", [0, 16, 79, 81, 160 - 1, 80 * 17])
 def test_files_that_are_no_keys_are_refused(stack, pair, keys, size):
     r4, _ = pair
-    visitor = Visitor(stack, ssl.TLSVersion.TLSv1_3)
-    assert not visitor.resumes(r4)
+    visitor = Visitor(stack.certificates.context(), ssl.TLSVersion.TLSv1_3)
+    assert not visitor.resumes(r4.tls)
     keys.write_bytes(os.urandom(size))
     r4.reload("refused")
     line, = r4.logged("reload_refused")
     assert f"has {'at least 1281' if size > 1280 else size} bytes" in line["error"] and "1 to 16 keys of 80" in line["error"]
-    assert visitor.resumes(r4), "the old keys are in use"
+    assert visitor.resumes(r4.tls), "the old keys are in use"
 
 
 @pytest.mark.parametrize("content, said", [(None, "No such file"), (b"short", "has 5 bytes")])

@@ -28,6 +28,7 @@ make_certificate() {
 add_ticket_key() {
     local keys=$STATE/tls/tickets.keys
     touch "$keys"
+    (($(stat -c %s "$keys") % 80 == 0)) || die "$(shown "$keys") is no list of keys of 80 bytes; is it encrypted?"
     {
         head -c 80 /dev/urandom
         head -c 160 "$keys"

@@ -39,8 +39,11 @@ class Deployed:
                 "--names", f"localhost,{ADDRESSES['nginx']}", *map(str, words)]
         return Run(subprocess.run(argv, capture_output=True, text=True, timeout=limit, stdin=subprocess.DEVNULL))
 
+    def context(self):
+        return ssl.create_default_context(cafile=self.folder / "tls" / "ca.pem")
+
     def client(self, listener):
-        tls = ssl.create_default_context(cafile=self.folder / "tls" / "ca.pem")
+        tls = self.context()
         port = LISTENERS[listener]
         return Http1(port, address=ADDRESSES["nginx"]) if listener == "http" else Http2(port, tls, address=ADDRESSES["nginx"])
 

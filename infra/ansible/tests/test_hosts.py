@@ -6,8 +6,9 @@ import pytest
 
 from atelier.build import ROOT
 from atelier.load import Load
+from atelier.visitor import Visitor
 from atelier.waiting import wait_until
-from deployed import LISTENERS, REPLICAS
+from deployed import ADDRESSES, LISTENERS, REPLICAS
 from machines import run
 
 TARGET = "/products/1/styles"
@@ -76,7 +77,7 @@ def test_check_says_what_would_change_and_changes_nothing(stack):
 
 @pytest.mark.parametrize("host, files", [
     ("postgres", "/etc/atelier/owner.pgpass /etc/postgresql/15/main/atelier.key"),
-    ("r1", "/etc/atelier/server.key /etc/atelier/reader.pgpass /etc/atelier/r1.env"),
+    ("r1", "/etc/atelier/server.key /etc/atelier/tickets.keys /etc/atelier/reader.pgpass /etc/atelier/r1.env"),
     ("nginx", "/var/lib/atelier/tls/server.key"),
 ])
 def test_secrets_are_for_whom_they_are_for(stack, host, files):
@@ -115,6 +116,20 @@ def test_a_reload_takes_up_options_and_keeps_the_process(stack):
     reloaded("loud", "refused")
     machine.ssh("cp -p /root/r1.env /etc/atelier")
     assert stack.pid("r1") == pid and stack.is_ready("r1")
+
+
+def test_a_session_goes_on_at_any_replica_and_when_keys_are_rotated(stack):
+    visitor = Visitor(stack.context())
+
+    def resumed():
+        return [visitor.resumes(LISTENERS["tls"], ADDRESSES["nginx"]) for _ in REPLICAS]
+
+    pids = [stack.pid(replica) for replica in REPLICAS]
+    assert resumed() == [False, True, True]
+    changed = stack.deploy("--rotate-tickets").ok().changed
+    assert changed == {"postgres": 0, "r1": 2, "r2": 2, "r3": 2, "nginx": 0}
+    assert [stack.pid(replica) for replica in REPLICAS] == pids
+    assert resumed() == [True, True, True]
 
 
 def test_a_new_version_fails_no_request(stack):

@@ -11,6 +11,7 @@ from containers import DOCKER, SERVICES, run
 
 from atelier.catalogue import all_documents
 from atelier.load import Load
+from atelier.visitor import Visitor
 from atelier.waiting import wait_until
 
 BUILT = ("server", "catalogue", "nginx", "postgres")
@@ -179,6 +180,20 @@ def test_what_cannot_be_done_is_said_and_not_done(containers):
         assert "r1 is not ready, so no replica is taken out" in refused(containers, "rolling")
     finally:
         os.kill(pid, signal.SIGCONT)
+
+
+def test_a_session_goes_on_at_any_replica_and_when_keys_are_rotated(containers):
+    visitor = Visitor(containers.certificates.context())
+
+    def resumed():
+        return [visitor.resumes(containers.tls.ports[0]) for _ in containers.replicas]
+
+    assert resumed() == [False, True, True]
+    moves = containers.moves()
+    containers.script("compose", "run", "--rm", "-T", "prepare", "tickets")
+    containers.script("compose", "kill", "-s", "HUP", "r1", "r2", "r3")
+    wait_until("all have read them", lambda: moves.of("atelier_reloads_total", outcome="applied") == 3, 10)
+    assert resumed() == [True, True, True]
 
 
 # ── down and up ──
