@@ -65,10 +65,5 @@ make_schema() {
             as_role postgres psql -X -d postgres -f "$bootstrap"
         cp "$bootstrap" "$STATE/etc/bootstrap.sql"
     fi
-    # Who deployed it is written into the database: the stack's user, not a person's settings.
-    (
-        cd "$ROOT/migrations" || exit
-        TZ=UTC SQITCH_USER_CONFIG=/dev/null SQITCH_FULLNAME=$(id -un) SQITCH_EMAIL=$(id -un)@localhost \
-            as_role atelier_owner sqitch deploy --target "db:pg://atelier_owner@127.0.0.1:$POSTGRES_PORT/atelier"
-    )
+    as_role atelier_owner deploy_schema "db:pg://atelier_owner@127.0.0.1:$POSTGRES_PORT/atelier" "$(id -un)"
 }

@@ -9,9 +9,10 @@ start_replicas() {
     for name in "${REPLICAS[@]}"; do wait_ready "$name" "$READY_LIMIT"; done
 }
 
-# outdated NAME: it runs since before this run, which has put something else in place.
+# outdated NAME: it runs since before this run, which has put something else in place, or an earlier one that failed has.
 outdated() {
-    [[ -z ${STARTED[$1]:-} ]] && changed "$STATE/bin/atelierd" "$STATE/service/$1/run"
+    [[ -z ${STARTED[$1]:-} ]] || return 1
+    changed "$STATE/service/$1/run" || [[ ! /proc/$(service_pid "$1")/exe -ef $STATE/bin/atelierd ]]
 }
 
 # reloads NAME OUTCOME: how many have been applied, or refused.
@@ -27,9 +28,11 @@ reload_replica() {
     applied=$(reloads "$1" applied) refused=$(reloads "$1" refused)
     sv hup "$STATE/service/$1"
     until_true 100 reloaded "$1" "$applied" "$refused" || die "$1 does not reload: $(last_words "$1")"
-    [[ $(reloads "$1" refused) == "$refused" ]] ||
+    if [[ $(reloads "$1" refused) != "$refused" ]]; then
+        until_true 10 since "$since" reload_refused "$1" >/dev/null || true # svlogd writes a moment later
         die "$1 goes on as before: $(grep -F '"reload_refused"' "$STATE/log/$1/current" | tail -n 1 | jq -r .error)"
-    until_true 10 since "$since" reloaded "$1" >/dev/null || true # svlogd writes a moment later
+    fi
+    until_true 10 since "$since" reloaded "$1" >/dev/null || true
     waiting=$(since "$since" option_needs_restart "$1" | jq -r '"--" + .option' | sort -u | paste -sd ' ') || true
     [[ -z $waiting ]] || STEP_NOTE="$waiting: not before infra/restart"
 }

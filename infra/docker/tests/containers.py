@@ -3,6 +3,7 @@ import json
 import os
 import random
 import signal
+import socket
 import ssl
 import subprocess
 
@@ -17,7 +18,21 @@ from atelier.stack import Http2, Listener
 DOCKER = ROOT / "infra" / "docker"
 SERVICES = ("postgres", "r1", "r2", "r3", "nginx-http", "nginx-stream")
 LISTENERS = ("http-h1", "edge-h1", "edge-h2", "tls-h1", "tls-h2")
+LOADERIO = f"loaderio-{42:032x}"
 UP_LIMIT = 1400  # seconds; the images may have to be built
+
+
+def free_ports(count):
+    """The first of so many in a row; Docker publishes them as a range."""
+    while True:
+        first = random.randrange(20000, 30000)
+        try:
+            for port in range(first, first + count):
+                with socket.socket() as trial:
+                    trial.bind(("127.0.0.1", port))
+            return first
+        except OSError:
+            continue
 
 
 def run(*words, limit=120, **environment):
@@ -96,12 +111,14 @@ class Containers:
 
     def __init__(self):
         self.http, self.tls = Nginx(free_port(), free_port()), Nginx(free_port())
+        self.operations = free_ports(3)
         subnet = f"10.{random.randrange(64, 128)}.{random.randrange(256)}"
         self.environment = {
             "COMPOSE_PROJECT_NAME": f"atelier-test-{os.getpid()}", "ATELIER_SUBNET": subnet,
             "ATELIER_HTTP_PORT": str(self.http.ports[0]), "ATELIER_EDGE_PORT": str(self.http.ports[1]),
             "ATELIER_TLS_PORT": str(self.tls.ports[0]), "ATELIER_PROMETHEUS_PORT": str(free_port()),
-            "ATELIER_GRAFANA_PORT": str(free_port())}
+            "ATELIER_GRAFANA_PORT": str(free_port()), "ATELIER_OPERATIONS_PORTS": f"{self.operations}-{self.operations + 2}",
+            "ATELIER_LOADERIO": LOADERIO}
         self.replicas = [Replica(f"r{number}", f"{subnet}.1{number}") for number in (1, 2, 3)]
         self.postgres = Postgres(self)
 

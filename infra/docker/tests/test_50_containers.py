@@ -7,8 +7,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from containers import DOCKER, SERVICES, run
+from containers import DOCKER, LOADERIO, SERVICES, run
 
+from atelier.build import ROOT
 from atelier.catalogue import all_documents
 from atelier.load import Load
 from atelier.visitor import Visitor
@@ -56,6 +57,12 @@ def test_the_address_that_up_prints_answers_a_client_that_trusts_its_authority(c
     assert run("sh", "-c", f"{line} --silent --fail --noproxy '*'").startswith("[{")
 
 
+def test_loader_io_finds_its_token(containers):
+    for name in ("http-h1", "edge-h2"):
+        with containers.client(name) as client:
+            assert client.get(f"/{LOADERIO}/").body.decode() == LOADERIO
+
+
 def test_a_second_up_changes_nothing(containers):
     before = {service: containers.inspect(service)["State"]["StartedAt"] for service in SERVICES}
     containers.up("--products", 600)
@@ -96,7 +103,7 @@ def test_nothing_but_nginx_is_in_the_network_that_leads_out(containers):
 
 def test_passwords_are_in_no_description_and_where_nobody_needs_them(containers):
     passwords = [line.split(":")[4] for line in containers.in_container("postgres", "cat", "/var/lib/atelier/etc/pgpass").split()]
-    assert len(set(passwords)) == 3 and all(len(password) == 48 for password in passwords)
+    assert len(set(passwords)) == 4 and all(len(password) == 48 for password in passwords)
     described = [str(containers.inspect(service)) for service in (*SERVICES, "prepare", "migrate", "load")]
     described += [image(name) + run("docker", "history", "--no-trunc", f"atelier/{name}") for name in BUILT]
     described.append(containers.script("compose", "logs", "--no-color"))
@@ -195,6 +202,13 @@ def test_a_session_goes_on_at_any_replica_and_when_keys_are_rotated(containers):
     containers.script("compose", "kill", "-s", "HUP", "r1", "r2", "r3")
     wait_until("all have read them", lambda: moves.of("atelier_reloads_total", outcome="applied") == 3, 10)
     assert resumed() == [True, True, True]
+
+
+def test_k6_beside_it_finds_nothing_wrong(containers):
+    """Profile load; Go may have to build k6."""
+    run("install", "-D", run(ROOT / "k6/get-k6", limit=1200).strip(), ROOT / "build/docker/k6")
+    environment = containers.environment | {"ATELIER_PRODUCTS": "500"}
+    assert "PASS  load ci" in run(DOCKER / "compose", "--profile", "load", "run", "--rm", "-T", "k6", limit=600, **environment)
 
 
 # ── down and up ──

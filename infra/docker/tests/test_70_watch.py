@@ -22,6 +22,15 @@ def test_prometheus_reaches_all_there_is_to_watch_through_nginx_s_port(container
     for metric in ("pg_up", "nginx_up"):
         assert [row["value"][1] for row in ask(f"/query?query={metric}")["result"]] == ["1"], metric
     assert all(rule["health"] in ("ok", "unknown") for group in ask("/rules")["groups"] for rule in group["rules"])
+    with containers.postgres.connect("atelier_owner") as writer:  # another's session, of which ordinary roles see no state
+        writer.execute("BEGIN")
+        writer.execute("SELECT 1")
+        wait_until("its transaction is seen", lambda: ask(
+            "/query?query=sum(pg_stat_activity_count{state=\"idle in transaction\"})>0".replace(" ", "%20"))["result"], 60, every=1)
+    for number in (1, 2, 3):
+        page = f"http://127.0.0.1:{containers.operations + number - 1}"
+        assert json.load(opener.open(f"{page}/status", timeout=5))["replica"] == f"r{number}"
+        assert b"<html" in opener.open(page, timeout=5).read()
     for service in SERVICES:
         host = containers.inspect(service)["HostConfig"]
         assert host["ReadonlyRootfs"] and host["CapDrop"] == ["ALL"]
