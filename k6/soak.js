@@ -15,7 +15,7 @@ const OPERATIONS = setting('OPERATIONS').split(',');
 const ROUNDS_PER_S = 10;
 const PATIENCE_S = 3; // of reads, before one is dropped
 const MEMORY_EVERY_S = 10;
-const SETTLED_S = 60; // of the test and of the replica's process: until then memory may grow
+const SETTLED_S = 180; // of the test and of the replica's process: until then its rings of changes and events fill
 const GROWTH_MAX = 1.15;
 
 const unknownIds = new Rate('unknown_ids');
