@@ -118,7 +118,7 @@ class Containers:
             "ATELIER_HTTP_PORT": str(self.http.ports[0]), "ATELIER_EDGE_PORT": str(self.http.ports[1]),
             "ATELIER_TLS_PORT": str(self.tls.ports[0]), "ATELIER_PROMETHEUS_PORT": str(free_port()),
             "ATELIER_GRAFANA_PORT": str(free_port()), "ATELIER_OPERATIONS_PORTS": f"{self.operations}-{self.operations + 2}",
-            "ATELIER_LOADERIO": LOADERIO}
+            "ATELIER_LOADERIO": LOADERIO, "ATELIER_CANARY_MS": "0"}  # no canaries: tests count what moves
         self.replicas = [Replica(f"r{number}", f"{subnet}.1{number}") for number in (1, 2, 3)]
         self.postgres = Postgres(self)
 
