@@ -26,3 +26,14 @@ def free_port():
             _given.add(port)
             return port
     raise RuntimeError(f"no free port on 127.0.0.1 between {RANGE.start} and {RANGE.stop}")
+
+
+def free_ports(count):
+    """The first of so many in a row, as free_port()."""
+    for _ in range(1000):
+        first = free_port()
+        rest = range(first + 1, first + count)
+        if not _given.intersection(rest) and all(map(is_free, rest)):
+            _given.update(rest)
+            return first
+    raise RuntimeError(f"no {count} free ports in a row on 127.0.0.1")

@@ -3,7 +3,6 @@ import json
 import os
 import random
 import signal
-import socket
 import ssl
 import subprocess
 
@@ -12,7 +11,7 @@ import psycopg
 from atelier.build import ROOT
 from atelier.http1 import Http1
 from atelier.metrics import Metrics, Moves
-from atelier.ports import free_port
+from atelier.ports import free_port, free_ports
 from atelier.stack import Http2, Listener
 
 DOCKER = ROOT / "infra" / "docker"
@@ -20,19 +19,6 @@ SERVICES = ("postgres", "r1", "r2", "r3", "nginx-http", "nginx-stream")
 LISTENERS = ("http-h1", "edge-h1", "edge-h2", "tls-h1", "tls-h2")
 LOADERIO = f"loaderio-{42:032x}"
 UP_LIMIT = 1400  # seconds; the images may have to be built
-
-
-def free_ports(count):
-    """The first of so many in a row; Docker publishes them as a range."""
-    while True:
-        first = random.randrange(20000, 30000)
-        try:
-            for port in range(first, first + count):
-                with socket.socket() as trial:
-                    trial.bind(("127.0.0.1", port))
-            return first
-        except OSError:
-            continue
 
 
 def run(*words, limit=120, **environment):
