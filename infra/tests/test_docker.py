@@ -36,6 +36,13 @@ def test_every_package_of_an_image_is_in_the_lists():
     assert len(named) > 8 and named <= listed, named - listed
 
 
+def test_a_commit_alone_changes_no_container():
+    """What differs from commit to commit goes to `build`: whatever it changes in here, docker-compose starts anew."""
+    text = (DOCKER / "compose.yaml").read_text()
+    assert not re.search("ATELIER_(VERSION|REVISION|SOURCE)", text)
+    assert all(f"--build-arg {name}=" in (DOCKER / "compose").read_text() for name in ("VERSION", "REVISION", "SOURCE"))
+
+
 def test_what_every_container_may_holds_for_all_of_them(compose):
     for name, service in compose["services"].items():
         assert service["read_only"] and service["cap_drop"] == ["ALL"], name
